@@ -7,4 +7,5 @@
 //! arrows between the layers.
 
 pub mod format;
+pub mod layout;
 pub mod model;
