@@ -11,10 +11,14 @@
 //! compressor.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod compression;
+
 use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
+
+pub use compression::Compressors;
 
 /// The longest separator of the raw format. It is part of the layout, and so of every plan, whose
 /// text has 1,200 bytes for everything.
