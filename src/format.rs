@@ -13,6 +13,7 @@
 
 mod compression;
 mod json;
+mod quarantine;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use compression::Compressors;
+pub use quarantine::quarantine_line;
 
 /// The longest separator of the raw format. It is part of the layout, and so of every plan, whose
 /// text has 1,200 bytes for everything.
