@@ -7,5 +7,6 @@
 //! arrows between the layers.
 
 pub mod format;
+pub mod kafka;
 pub mod layout;
 pub mod model;

@@ -1,0 +1,117 @@
+//! Questions to the brokers about topics, groups and themselves.
+//!
+//! It owns: topic ids, who is in a group, watermarks, the limit of commit metadata.
+//! It does not own: any change of anything: nothing here writes.
+//!
+//! Each call blocks until its answer or its timeout, and none needs the polling thread: call them
+//! from a side thread, with the client that consumes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::ffi::{ClientHandle, ErrorCode};
+use crate::model::{ClusterId, GroupId, Offset, Topic, TopicId, TopicPartition};
+
+/// What a topic is at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TopicDescription {
+    pub id: TopicId,
+    pub partitions: usize,
+}
+
+/// A member of a group, as its coordinator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub client_id: String,
+    pub member_id: String,
+    pub host: String,
+}
+
+/// The offsets that a partition holds: from `low`, up to and without `high`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermarks {
+    pub low: Offset,
+    /// Under `isolation.level=read_committed` the last stable offset.
+    pub high: Offset,
+}
+
+/// Why the brokers gave no answer that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AdminError {
+    #[error("the brokers answer {0}")]
+    Refused(ErrorCode),
+    #[error("the brokers say `{name}` = `{value}`, which is not a number")]
+    NotANumber { name: &'static str, value: String },
+}
+
+/// Asks with the client of a consumer, each question with one timeout.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    client: ClientHandle,
+    timeout: Duration,
+}
+
+const METADATA_SETTING: &str = "offset.metadata.max.bytes";
+
+impl Admin {
+    pub fn new(client: &ClientHandle, timeout: Duration) -> Self {
+        Self { client: client.clone(), timeout }
+    }
+
+    /// Returns id and size of each topic, or why there is none (`UNKNOWN_TOPIC_OR_PART`; no right
+    /// to describe it). A topic that was created a moment ago may be unknown for a moment.
+    pub fn topics(
+        &self,
+        topics: &[Topic],
+    ) -> Result<BTreeMap<Topic, Result<TopicDescription, ErrorCode>>, AdminError> {
+        if topics.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let answers = self.client.describe_topics(topics, self.timeout);
+        let answers = answers.map_err(AdminError::Refused)?;
+        let described = answers.into_iter().filter_map(|answer| {
+            let topic = Topic::new(&answer.name).ok()?;
+            let id = TopicId::from_halves(answer.id_most, answer.id_least);
+            let description = TopicDescription { id, partitions: answer.partitions };
+            Some((topic, answer.error.map_or(Ok(description), Err)))
+        });
+        Ok(described.collect())
+    }
+
+    /// Returns the members of a group of either protocol; none for a group that does not exist.
+    /// Members of a group that is just forming may have no assignment yet, but they are there.
+    pub fn members(&self, group: &GroupId) -> Result<Vec<Member>, AdminError> {
+        let group = self.client.describe_group(group, self.timeout).map_err(AdminError::Refused)?;
+        if let Some(code) = group.error {
+            let absent = code == rdkafka::error::RDKafkaErrorCode::GroupIdNotFound.into();
+            return if absent { Ok(Vec::new()) } else { Err(AdminError::Refused(code)) };
+        }
+        let members = group.members.into_iter().map(|member| Member {
+            client_id: member.client_id,
+            member_id: member.member_id,
+            host: member.host,
+        });
+        Ok(members.collect())
+    }
+
+    pub fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, AdminError> {
+        let answer = self.client.client().watermarks(partition, self.timeout);
+        answer.map(|(low, high)| Watermarks { low, high }).map_err(AdminError::Refused)
+    }
+
+    /// Returns the brokers' `offset.metadata.max.bytes`; none if they do not say it.
+    pub fn commit_metadata_max(&self) -> Result<Option<u64>, AdminError> {
+        let value = self.client.broker_setting(METADATA_SETTING, self.timeout);
+        let Some(value) = value.map_err(AdminError::Refused)? else { return Ok(None) };
+        match value.parse() {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(_) => Err(AdminError::NotANumber { name: METADATA_SETTING, value }),
+        }
+    }
+
+    pub fn cluster_id(&self) -> Option<ClusterId> {
+        self.client.client().cluster_id(self.timeout)
+    }
+}
