@@ -112,6 +112,7 @@ struct Member {
 }
 
 impl Member {
+    /// The protocol is an assignment strategy of the classic one, or `consumer`.
     fn join(group: &str, protocol: &str, topic: &Topic) -> Self {
         let member = Self::create(group, protocol);
         member.consumer.subscribe(&[topic.as_str()]).unwrap();
@@ -123,9 +124,11 @@ impl Member {
         config.set("group.id", group).set("client.id", format!("sluice-{protocol}"));
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         config.set("enable.partition.eof", "true").set("auto.offset.reset", "error");
-        config.set("isolation.level", "read_committed").set("group.protocol", protocol);
-        if protocol == "classic" {
-            config.set("partition.assignment.strategy", "cooperative-sticky");
+        config.set("isolation.level", "read_committed");
+        if protocol == "consumer" {
+            config.set("group.protocol", protocol);
+        } else {
+            config.set("partition.assignment.strategy", protocol);
         }
         let consumer: BaseConsumer<Taking> = config.create_with_context(Taking::default()).unwrap();
         let consumer = Arc::new(consumer);
@@ -152,7 +155,6 @@ impl Member {
     }
 }
 
-/// Polls all members until `done`.
 fn poll(members: &[&Member], what: &str, mut done: impl FnMut() -> bool) {
     let started = Instant::now();
     while !done() {
@@ -180,7 +182,7 @@ fn send(topic: &Topic, count: usize) {
     producer.flush(LONG).unwrap();
 }
 
-fn a_group_lives(protocol: &str) {
+fn a_group_lives(protocol: &str, answered: Protocol) {
     let topic = create_topic(&fresh("live"));
     let group = fresh("group");
     send(&topic, 20);
@@ -240,27 +242,32 @@ fn a_group_lives(protocol: &str) {
     assert_eq!(committed[0].offset, Some(offset(10)));
     assert_eq!(committed[0].metadata, b"plan of 1");
     let rebalances = first.consumer.context().rebalances.lock().unwrap();
-    assert!(rebalances.iter().all(|(protocol, _)| *protocol == Protocol::Cooperative));
+    assert!(rebalances.iter().all(|(protocol, _)| *protocol == answered), "{rebalances:?}");
 }
 
 #[test]
 fn a_classic_group_reads_commits_and_rebalances() {
-    a_group_lives("classic");
+    a_group_lives("cooperative-sticky", Protocol::Cooperative);
+}
+
+#[test]
+fn an_eager_group_reads_commits_and_rebalances() {
+    a_group_lives("range", Protocol::Eager);
 }
 
 #[test]
 fn a_group_of_the_new_protocol_reads_commits_and_rebalances() {
-    a_group_lives("consumer");
+    a_group_lives("consumer", Protocol::Cooperative);
 }
 
 #[test]
 fn commits_of_a_stranger_to_a_living_group_are_refused() {
-    for protocol in ["classic", "consumer"] {
+    for protocol in ["range", "consumer"] {
         let topic = create_topic(&fresh("stranger"));
         let group = fresh("group");
         let member = Member::join(&group, protocol, &topic);
         poll(&[&member], "both partitions", || member.assigned() == 2);
-        let stranger = Member::create(&group, "classic");
+        let stranger = Member::create(&group, "range");
         assert_eq!(stranger.generation(), -1);
         let mut commits = CommitQueue::new(&stranger.handle).unwrap();
         let entry = CommitEntry {
@@ -277,7 +284,7 @@ fn commits_of_a_stranger_to_a_living_group_are_refused() {
 #[test]
 fn too_long_metadata_is_refused_and_its_limit_is_known() {
     let topic = create_topic(&fresh("long"));
-    let alone = Member::create(&fresh("group"), "classic");
+    let alone = Member::create(&fresh("group"), "range");
     let limit = alone.admin().commit_metadata_max().unwrap().unwrap();
     assert_eq!(limit, 4_096);
     let mut commits = CommitQueue::new(&alone.handle).unwrap();
@@ -311,7 +318,7 @@ fn a_topic_created_anew_has_another_id() {
     let name = fresh("anew");
     let topic = create_topic(&name);
     let absent = Topic::new(&fresh("absent")).unwrap();
-    let member = Member::create(&fresh("group"), "classic");
+    let member = Member::create(&fresh("group"), "range");
     let described = member.admin().topics(&[topic.clone(), absent.clone()]).unwrap();
     let first = described[&topic].unwrap();
     assert_eq!(first.partitions, 2);
@@ -335,7 +342,7 @@ fn a_topic_created_anew_has_another_id() {
 fn watermarks_and_cluster_are_known_and_an_absent_group_has_no_members() {
     let topic = create_topic(&fresh("marks"));
     send(&topic, 6);
-    let admin = Member::create(&fresh("group"), "classic").admin();
+    let admin = Member::create(&fresh("group"), "range").admin();
     let marks = admin.watermarks(&partition(&topic, 1)).unwrap();
     assert_eq!(marks, Watermarks { low: Offset::ZERO, high: offset(3) });
     assert!(admin.cluster_id().is_some());
@@ -375,7 +382,7 @@ fn commit_by_hand(group: &str, of: &TopicPartition, offset: i64, metadata: &[u8]
 fn metadata_of_another_client_is_read_whatever_it_holds() {
     let topic = create_topic(&fresh("foreign"));
     let group = fresh("group");
-    let member = Member::create(&group, "classic");
+    let member = Member::create(&group, "range");
     let cases: [(&[u8], &[u8]); 3] = [
         (b"", b""),
         ("grün \u{1f600}".as_bytes(), "grün \u{1f600}".as_bytes()),
