@@ -6,6 +6,9 @@
 //! A forwarded partition queue keeps the worker's queue in memory but not in use: once the worker's
 //! queue is destroyed, what still arrives is thrown away. So the reader, when it goes, first ends
 //! each forward that it still has.
+//!
+//! To librdkafka 2.12 every read of every queue is a poll of the application: as long as one worker
+//! reads, `max.poll.interval.ms` does not notice a polling thread that hangs.
 
 use std::collections::BTreeMap;
 use std::fmt;
