@@ -97,3 +97,6 @@ impl fmt::Debug for ClientHandle {
 fn milliseconds(timeout: Duration) -> c_int {
     c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
 }
+
+#[cfg(test)]
+mod tests;

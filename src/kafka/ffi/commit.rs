@@ -41,7 +41,9 @@ pub struct RequestId(usize);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitAnswer {
     pub request: RequestId,
-    /// Of the request as a whole. Of mixed results librdkafka may put the last one here.
+    /// Of the request as a whole. None means that every partition was accepted. Where the broker
+    /// refuses some, librdkafka gives one of their errors to the request and to each partition, the
+    /// accepted ones too: only a request of one partition tells what became of it.
     pub error: Option<ErrorCode>,
     /// Each partition with its own error, sorted by topic; empty if librdkafka gave none.
     pub partitions: Vec<(TopicPartition, Option<ErrorCode>)>,
@@ -84,7 +86,10 @@ impl CommitQueue {
 
     /// Hands one request over to librdkafka. An error means that nothing was sent.
     pub fn send(&mut self, entries: &[CommitEntry]) -> Result<RequestId, SendError> {
-        let list = list_of(entries)?;
+        self.send_list(&list_of(entries)?)
+    }
+
+    pub(super) fn send_list(&mut self, list: &PartitionList) -> Result<RequestId, SendError> {
         let request = RequestId(self.last.0.wrapping_add(1));
         // SAFETY: client, list and queue are valid; the list is copied; without a callback the
         // answer is an event of the queue, and the number is handed back and never followed.

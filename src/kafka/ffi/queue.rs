@@ -6,6 +6,9 @@
 //! A forwarded partition queue keeps the worker's queue in memory but not in use: once the worker's
 //! queue is destroyed, what still arrives is thrown away. So the reader, when it goes, first ends
 //! each forward that it still has.
+//!
+//! To librdkafka 2.12 every read of every queue is a poll of the application: as long as one worker
+//! reads, `max.poll.interval.ms` does not notice a polling thread that hangs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,7 +54,7 @@ unsafe impl Send for WorkerQueue {}
 impl WorkerQueue {
     pub fn new(client: &ClientHandle) -> Result<Self, QueueError> {
         let queue = NativeQueue::new(client)?;
-        let shared = Arc::new(Shared { forwarded: Mutex::default(), queue });
+        let shared = Arc::new(Shared { forwarded: Mutex::new(Some(BTreeMap::new())), queue });
         Ok(Self { shared, array: vec![ptr::null_mut(); BATCH_MESSAGES_MAX] })
     }
 
@@ -84,7 +87,7 @@ impl WorkerQueue {
 
 impl Drop for WorkerQueue {
     fn drop(&mut self) {
-        for (_, queue) in std::mem::take(&mut *self.shared.forwarded()) {
+        for queue in self.shared.forwarded().take().into_iter().flat_map(BTreeMap::into_values) {
             queue.forward(None);
         }
     }
@@ -93,12 +96,13 @@ impl Drop for WorkerQueue {
 /// What a worker's queue and the batches read from it share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    forwarded: Mutex<BTreeMap<TopicPartition, NativeQueue>>,
+    /// None once the reader is gone.
+    forwarded: Mutex<Option<BTreeMap<TopicPartition, NativeQueue>>>,
     queue: NativeQueue,
 }
 
 impl Shared {
-    fn forwarded(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, NativeQueue>> {
+    fn forwarded(&self) -> MutexGuard<'_, Option<BTreeMap<TopicPartition, NativeQueue>>> {
         self.forwarded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -121,9 +125,11 @@ impl QueueHandle {
     /// that one by `unforward` first.
     pub fn forward(&self, partition: &TopicPartition) -> Result<(), QueueError> {
         let shared = self.0.upgrade().ok_or(QueueError::ReaderGone)?;
+        let mut forwarded = shared.forwarded();
+        let forwarded = forwarded.as_mut().ok_or(QueueError::ReaderGone)?;
         let queue = NativeQueue::of_partition(&shared.queue.client, partition)?;
         queue.forward(Some(&shared.queue));
-        shared.forwarded().insert(partition.clone(), queue);
+        forwarded.insert(partition.clone(), queue);
         Ok(())
     }
 
@@ -131,7 +137,7 @@ impl QueueHandle {
     /// is unassigned: what arrives between is kept in the partition's own queue, unread.
     pub fn unforward(&self, partition: &TopicPartition) {
         let Some(shared) = self.0.upgrade() else { return };
-        let queue = shared.forwarded().remove(partition);
+        let queue = shared.forwarded().as_mut().and_then(|queues| queues.remove(partition));
         if let Some(queue) = queue {
             queue.forward(None);
         }
