@@ -6,4 +6,5 @@
 //! what the file means, `command` holds one file per subcommand. `tests/layering.rs` holds the
 //! arrows between the layers.
 
+pub mod command;
 pub mod model;
