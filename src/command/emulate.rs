@@ -69,8 +69,6 @@ pub enum EmulateError {
     Settings(#[source] KafkaError),
     #[error("no broker of `{servers}` answered: {source}; is it running, and the address right?")]
     Unreachable { servers: String, source: KafkaError },
-    #[error("the Kafka client refused a record: {0}")]
-    Refused(#[source] KafkaError),
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] io::Error),
 }
@@ -79,7 +77,7 @@ impl EmulateError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NoServers | Self::Topic(_) | Self::Settings(_) => EXIT_CONFIG,
-            Self::Unreachable { .. } | Self::Refused(_) | Self::Signals(_) => EXIT_UNAVAILABLE,
+            Self::Unreachable { .. } | Self::Signals(_) => EXIT_UNAVAILABLE,
         }
     }
 }
@@ -93,7 +91,8 @@ pub struct TopicOutcome {
     pub failed: u64,
 }
 
-/// What a run did. `Display` is the summary, in lines.
+/// What a run did. `Display` is the summary, in lines. A run ends at its first failure: what the
+/// brokers answered, or what the client did not take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     pub topics: Vec<TopicOutcome>,
@@ -102,7 +101,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn of(sender: &Sender, stop: &AtomicBool) -> Self {
+    fn of(sender: &Sender, refusal: Option<KafkaError>, was_stopped: bool) -> Self {
         let deliveries = sender.deliveries();
         let topic = |kind| TopicOutcome {
             topic: sender.topic(kind).clone(),
@@ -112,14 +111,15 @@ impl Outcome {
         };
         Self {
             topics: Kind::ALL.into_iter().map(topic).collect(),
-            first_failure: deliveries.first_failure().cloned(),
-            was_stopped: stop.load(Ordering::Acquire),
+            first_failure: deliveries.first_failure().cloned().or(refusal),
+            was_stopped,
         }
     }
 
-    /// Whether the brokers acknowledged each record that was sent.
+    /// Whether the brokers acknowledged each record, and the client refused none.
     pub fn is_complete(&self) -> bool {
-        self.topics.iter().all(|topic| topic.acknowledged == topic.sent)
+        self.first_failure.is_none()
+            && self.topics.iter().all(|topic| topic.acknowledged == topic.sent)
     }
 
     pub fn exit_code(&self) -> u8 {
@@ -178,8 +178,7 @@ pub fn run(
         progress.set(acknowledged(sender), &note);
     });
     progress.finish(acknowledged(&sender), "acknowledged");
-    result.map_err(EmulateError::Refused)?;
-    Ok(Outcome::of(&sender, stop))
+    Ok(Outcome::of(&sender, result.err(), stop.load(Ordering::Acquire)))
 }
 
 /// Returns the topics of the three kinds of records, in the order of [`Kind::ALL`].

@@ -78,6 +78,44 @@ fn a_request_to_stop_ends_an_endless_run_with_everything_acknowledged() {
 }
 
 #[test]
+fn a_client_that_takes_no_record_still_gives_a_summary() {
+    let cluster = cluster();
+    let arguments = arguments(&cluster.bootstrap_servers(), 5);
+    // No post fits, so the client refuses the first one before any broker sees it.
+    let small = BTreeMap::from([("message.max.bytes".to_owned(), "1000".to_owned())]);
+    let mut seed = arguments.seed;
+    while crate::command::posts::Post::new(seed, 0).pin.description.len() < 400 {
+        seed += 1;
+    }
+    let arguments = Arguments { seed, ..arguments };
+    let outcome = run(&arguments, &small, &AtomicBool::new(false), Display::Hidden).unwrap();
+    assert_eq!(outcome.exit_code(), 69);
+    assert!(outcome.to_string().contains("the first failure: Message production error"));
+}
+
+#[test]
+fn the_command_line_reads_as_documented() {
+    #[derive(Debug, clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+    let parse = |line: &str| {
+        <Program as clap::Parser>::try_parse_from(line.split(' ')).map(|program| program.arguments)
+    };
+    let plain = parse("emulate").unwrap();
+    assert_eq!((plain.posts, plain.rate, plain.seed), (None, 10, 1));
+    assert_eq!((plain.topic_prefix.as_str(), plain.key), ("", KeyChoice::None));
+    let full = "emulate --bootstrap-servers a:1,b:2 --posts 5 --rate 0 --seed 7 --key index \
+                --topic-prefix 12ab34.";
+    let full = parse(full).unwrap();
+    assert_eq!(full.bootstrap_servers.as_deref(), Some("a:1,b:2"));
+    assert_eq!((full.posts, full.rate, full.key), (Some(5), 0, KeyChoice::Index));
+    assert!(parse("emulate --rate -1").is_err());
+    assert!(parse("emulate --posts many").is_err());
+}
+
+#[test]
 fn what_cannot_start_says_what_to_do() {
     let stop = AtomicBool::new(false);
     let run = |arguments: &Arguments| {
