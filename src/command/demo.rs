@@ -5,4 +5,10 @@
 //!
 //! It shows wiring, not proof: neither of its servers is the real one.
 
+pub mod check;
+pub mod cluster;
+pub mod feed;
 pub mod s3_server;
+
+#[cfg(test)]
+mod tests;
