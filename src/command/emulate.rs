@@ -174,8 +174,8 @@ pub fn run(
     let mut progress = Progress::start(display, "emulate", "posts", arguments.posts);
     let acknowledged = |sender: &Sender| sender.deliveries().acknowledged_in_all() / per_post;
     let result = produce(&plan, &mut sender, stop, &mut |sender| {
-        let note = format!("{} records on their way", sender.unanswered());
-        progress.set(acknowledged(sender), &note);
+        let note = format_args!("{} records on their way", sender.unanswered());
+        progress.set(acknowledged(sender), note);
     });
     progress.finish(acknowledged(&sender), "acknowledged");
     Ok(Outcome::of(&sender, result.err(), stop.load(Ordering::Acquire)))

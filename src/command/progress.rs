@@ -3,6 +3,7 @@
 //! It owns: what it writes to standard error. It does not own: results, which go to standard
 //! output.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write as _};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// Between two plain lines: a log of an hour stays readable.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Between two looks of the bar: a call for each record costs next to nothing.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Where progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,7 @@ pub struct Progress {
     total: Option<u64>,
     bar: ProgressBar,
     started: Instant,
+    last_look: Instant,
     last_line: Instant,
 }
 
@@ -49,17 +54,23 @@ impl Progress {
         let bar = if display == Display::Bar { visible_bar(total) } else { ProgressBar::hidden() };
         bar.set_prefix(label);
         let now = Instant::now();
-        Self { display, label, unit, total, bar, started: now, last_line: now }
+        Self { display, label, unit, total, bar, started: now, last_look: now, last_line: now }
     }
 
-    /// Shows that `done` units are done, with a `note` behind (may be empty).
-    pub fn set(&mut self, done: u64, note: &str) {
-        self.bar.set_position(done);
-        self.bar.set_message(note.to_owned());
+    /// Shows that `done` units are done, with a `note` behind (may be empty). Call it as often as
+    /// you like.
+    pub fn set(&mut self, done: u64, note: impl fmt::Display) {
+        if self.last_look.elapsed() < LOOK_INTERVAL {
+            return;
+        }
+        self.last_look = Instant::now();
+        let note = note.to_string();
         if self.display == Display::Lines && self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
-            self.say(&self.describe(done, note));
+            self.say(&self.describe(done, &note));
         }
+        self.bar.set_position(done);
+        self.bar.set_message(note);
     }
 
     /// Writes a line of its own: above the bar if there is one.
