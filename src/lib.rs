@@ -6,6 +6,7 @@
 //! what the file means, `command` holds one file per subcommand. `tests/layering.rs` holds the
 //! arrows between the layers.
 
+pub mod command;
 pub mod format;
 pub mod kafka;
 pub mod layout;
