@@ -8,6 +8,8 @@
 //! on every machine, today and when a plan is replayed in a year.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod canonical;
+mod check;
 mod escape;
 mod key;
 mod name;
@@ -23,6 +25,10 @@ mod template;
 mod time;
 mod zone;
 
+pub use canonical::CanonicalError;
+pub use check::{
+    LAYOUT_BYTES_MAX, LayoutFault, NAME_BYTES_MAX, PREFIX_BYTES_MAX, TopicCount, Wanted,
+};
 pub use name::NameTemplate;
 pub use path::PathTemplate;
 pub use pattern::{DEFAULT_PARTITION, DirectiveFault};

@@ -117,6 +117,7 @@ fn a_long_path_is_cut_and_leaves_the_name_whole() {
     let topic = "t".repeat(249);
     let partition = TopicPartition::new(&topic, i32::MAX).unwrap();
     let layout = layout("{topic}/{field:/a}/{field:/b}/{field:/c}/{field:/d}", NAME);
+    assert!(layout.check(super::super::TopicCount::Several).is_empty());
     let of = RouteContext { partition: &partition, opened: Timestamp::from_millis(0) };
     let key_of = |last: &str| {
         let long = "😀".repeat(50);
