@@ -21,7 +21,6 @@ use super::path::{PathPiece, is_bad_element};
 use super::route::RouteKind;
 use super::{Layout, TemplateError};
 use crate::format::SEPARATOR_BYTES_MAX;
-use crate::model::TOPIC_BYTES_MAX;
 
 /// The longest prefix. With the longest topic it still leaves most of a key to the path.
 pub const PREFIX_BYTES_MAX: usize = 200;
@@ -124,7 +123,7 @@ impl Layout {
         check_prefix("layout.prefix", &self.prefix, &mut faults);
         check_prefix("quarantine.prefix", &self.quarantine_prefix, &mut faults);
         self.check_told(topics, &mut faults);
-        let bytes = self.name_bytes_max(RouteKind::Records, TOPIC_BYTES_MAX);
+        let bytes = self.name_bytes_max(RouteKind::Records);
         if bytes > NAME_BYTES_MAX {
             let name = self.name.as_str().to_owned();
             faults.push(LayoutFault::NameTooLong { name, bytes });

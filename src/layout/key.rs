@@ -9,7 +9,7 @@ use super::number::push_number;
 use super::route::{Route, RouteKind};
 use super::{Layout, ObjectSpan};
 use crate::format::Format;
-use crate::model::{ObjectKey, TopicPartition};
+use crate::model::{ObjectKey, TOPIC_BYTES_MAX, TopicPartition};
 
 /// The width of the start in a quarantine's name: `<topic>+<partition>+<start>`.
 pub(super) const QUARANTINE_WIDTH: u8 = 10;
@@ -48,11 +48,11 @@ impl Layout {
         }
     }
 
-    /// Returns how long a name can become, with its extension.
-    pub(super) fn name_bytes_max(&self, kind: RouteKind, topic_bytes: usize) -> usize {
+    /// Returns how long a name can become with the longest topic and its extension.
+    pub(super) fn name_bytes_max(&self, kind: RouteKind) -> usize {
         let name_bytes = match kind {
-            RouteKind::Records => self.name.bytes_max(topic_bytes),
-            RouteKind::Quarantine => topic_bytes + PARTITION_DIGITS_MAX + OFFSET_DIGITS_MAX + 2,
+            RouteKind::Records => self.name.bytes_max(TOPIC_BYTES_MAX),
+            RouteKind::Quarantine => TOPIC_BYTES_MAX + PARTITION_DIGITS_MAX + OFFSET_DIGITS_MAX + 2,
         };
         name_bytes + ".".len() + self.extension(kind).len()
     }

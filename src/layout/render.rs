@@ -69,7 +69,7 @@ impl Layout {
         let mut buffer = std::mem::take(&mut cache.buffer);
         let rendered = self.render(of, record, cache, &mut buffer);
         let route = rendered.map(|()| {
-            self.bound(&mut buffer, of.partition, RouteKind::Records);
+            self.bound(&mut buffer, RouteKind::Records);
             Route::new(cache.shared(&buffer), RouteKind::Records)
         });
         cache.buffer = buffer;
@@ -94,7 +94,7 @@ impl Layout {
                 | PathPiece::Key => return None,
             }
         }
-        self.bound(&mut path, partition, RouteKind::Records);
+        self.bound(&mut path, RouteKind::Records);
         Some(Route::new(path.into(), RouteKind::Records))
     }
 
@@ -107,7 +107,7 @@ impl Layout {
         path.push_str(partition.topic.as_str());
         path.push_str("/partition=");
         push_number(&mut path, partition_number(partition), 0);
-        self.bound(&mut path, partition, RouteKind::Quarantine);
+        self.bound(&mut path, RouteKind::Quarantine);
         Route::new(path.into(), RouteKind::Quarantine)
     }
 
@@ -178,9 +178,10 @@ impl Layout {
         }
     }
 
-    /// Shortens a path that leaves no room for its longest name. Different paths stay different.
-    fn bound(&self, path: &mut String, partition: &TopicPartition, kind: RouteKind) {
-        let name_bytes = self.name_bytes_max(kind, partition.topic.as_str().len());
+    /// Shortens a path that leaves no room for its longest name. Different paths stay different,
+    /// those of different topics too: hence the longest topic counts, not the partition's own.
+    fn bound(&self, path: &mut String, kind: RouteKind) {
+        let name_bytes = self.name_bytes_max(kind);
         let room = KEY_BYTES_MAX.saturating_sub("/".len() + name_bytes).max(PATH_BYTES_MIN);
         if path.len() > room || has_mark(path, room) {
             let whole = std::mem::take(path);

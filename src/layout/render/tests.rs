@@ -133,8 +133,21 @@ fn a_long_path_is_cut_and_leaves_the_name_whole() {
     // What was cut reads as cut, and is no path of its own.
     let path = key.as_str().rsplit_once('/').unwrap().0.to_owned();
     let mut again = path.clone();
-    layout.bound(&mut again, &partition, RouteKind::Records);
+    layout.bound(&mut again, RouteKind::Records);
     assert_ne!(again, path);
+}
+
+#[test]
+fn a_path_is_cut_alike_for_every_topic() {
+    let layout = layout("{field:/a}/{field:/a}/{field:/a}/{field:/a}", NAME);
+    let value = format!(r#"{{"a":"{}"}}"#, "x".repeat(190));
+    let paths = ["t".to_owned(), "t".repeat(249)].map(|topic| {
+        let partition = TopicPartition::new(&topic, 0).unwrap();
+        let of = RouteContext { partition: &partition, opened: Timestamp::from_millis(0) };
+        layout.route(&of, &record(value.as_bytes())).unwrap()
+    });
+    assert_eq!(paths[0], paths[1]);
+    assert_eq!(paths[0].as_str().len(), 1_024 - 1 - (249 + 1 + 10 + 1 + 19 + 5));
 }
 
 #[test]
