@@ -197,6 +197,21 @@ fn equal_paths_share_their_memory_and_the_cache_stays_small() {
     assert_eq!(route("a", &mut cache), first);
 }
 
+#[test]
+fn one_cache_may_meet_another_zone() {
+    let utc = in_zone("{time:%F}", "UTC");
+    let tokyo = Layout { zone: Zone::parse("Asia/Tokyo").unwrap(), ..utc.clone() };
+    let of = RouteContext { partition: &pin(), opened: Timestamp::from_millis(0) };
+    let mut cache = RouteCache::default();
+    // 2021-08-24T20:00:00Z.
+    let late = at(1_629_835_200);
+    for (layout, expected) in
+        [(&utc, "topics/2021-08-24"), (&tokyo, "topics/2021-08-25"), (&utc, "topics/2021-08-24")]
+    {
+        assert_eq!(layout.route_with(&of, &late, &mut cache).unwrap().as_str(), expected);
+    }
+}
+
 const TIMES: [&str; 6] = [
     "{time:%Y/%m}/{time:%d}",
     "{time:%F %H}",
