@@ -11,10 +11,17 @@
 //! compressor.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod compression;
+mod json;
+mod quarantine;
+
 use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
+
+pub use compression::Compressors;
+pub use quarantine::quarantine_line;
 
 /// The longest separator of the raw format. It is part of the layout, and so of every plan, whose
 /// text has 1,200 bytes for everything.
@@ -132,6 +139,21 @@ impl Encoding {
         self.format.extension(self.compression)
     }
 
+    /// Appends what `value` is written as. On an error `out` is unchanged. The raw format takes
+    /// every value, and does not look for the separator in it.
+    #[inline]
+    pub fn frame(&self, value: &[u8], out: &mut Vec<u8>) -> Result<(), BadRecord> {
+        match self.format {
+            Format::Json => json::append_line(value, out),
+            Format::Raw => {
+                out.reserve(value.len() + self.separator.len());
+                out.extend_from_slice(value);
+                out.extend_from_slice(&self.separator);
+                Ok(())
+            }
+        }
+    }
+
     /// Returns the object's `Content-Type`.
     pub fn content_type(&self) -> &'static str {
         self.format.content_type(self.compression)
@@ -205,6 +227,29 @@ mod tests {
             assert_eq!(encoding.extension(), extension);
             assert_eq!(encoding.content_type(), content_type);
         }
+    }
+
+    #[test]
+    fn raw_takes_every_value_as_it_is() {
+        let mut encoding = Encoding::new(Format::Raw, Compression::None);
+        let mut out = Vec::new();
+        for value in [&b"a"[..], b"", b"\xff\0\n"] {
+            assert_eq!(encoding.frame(value, &mut out), Ok(()));
+        }
+        assert_eq!(out, b"a\n\n\xff\0\n\n");
+        encoding.separator = Arc::new([]);
+        assert_eq!(encoding.frame(b"b", &mut out), Ok(()));
+        assert_eq!(out, b"a\n\n\xff\0\n\nb");
+    }
+
+    #[test]
+    fn json_makes_lines_and_leaves_out_what_it_refuses() {
+        let encoding = Encoding::new(Format::Json, Compression::Gzip);
+        let mut out = Vec::new();
+        assert_eq!(encoding.frame(b" {\"a\":\n1}\n", &mut out), Ok(()));
+        assert_eq!(encoding.frame(b"{\"a\":", &mut out), Err(BadRecord::NotJson));
+        assert_eq!(encoding.frame(b"2", &mut out), Ok(()));
+        assert_eq!(out, b"{\"a\": 1}\n2\n");
     }
 
     #[test]
