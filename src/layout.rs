@@ -8,19 +8,32 @@
 //! on every machine, today and when a plan is replayed in a year.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod canonical;
+mod check;
+mod escape;
+mod key;
 mod name;
+mod number;
 mod path;
 mod pattern;
 mod pointer;
+mod render;
 mod route;
+#[cfg(test)]
+mod sample;
 mod template;
 mod time;
 mod zone;
 
+pub use canonical::CanonicalError;
+pub use check::{
+    LAYOUT_BYTES_MAX, LayoutFault, NAME_BYTES_MAX, PREFIX_BYTES_MAX, TopicCount, Wanted,
+};
 pub use name::NameTemplate;
 pub use path::PathTemplate;
 pub use pattern::{DEFAULT_PARTITION, DirectiveFault};
 pub use pointer::{POINTER_DEPTH_MAX, PointerError};
+pub use render::RouteCache;
 pub use route::{MissingRoute, Route, RouteContext, RouteKind};
 pub use template::{Place, TEMPLATE_BYTES_MAX, TemplateError, WIDTH_MAX};
 pub use time::{TimeFormat, TimeSource};

@@ -105,8 +105,7 @@ impl Pattern {
         self.grain
     }
 
-    /// Returns the rendered text; none where a directive cannot print this moment (`%y` and `%g`
-    /// know 1969 to 2068 only).
+    /// Returns the rendered text; none where a directive cannot print this moment.
     pub(super) fn render(&self, moment: &Zoned) -> Option<String> {
         strtime::format(self.as_str(), moment).ok()
     }

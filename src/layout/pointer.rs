@@ -179,3 +179,130 @@ impl<'de> Visitor<'de> for Text {
         Ok(Cow::Owned(text.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn found(document: &str, pointer: &str) -> Option<String> {
+        let text = lookup(document.as_bytes(), pointer)?;
+        Some(String::from_utf8(text.into_owned()).unwrap())
+    }
+
+    #[test]
+    fn strings_numbers_and_booleans_are_found_as_text() {
+        let document = r#" {"a":"x","n":1.50,"e":-1E+3,"t":true,"f":false,"z":null,"o":{"i":["p",{"q":"r"}]},
+            "":"empty","a/b":"slash","m~n":"tilde","esc":"\u00e9\n\"","k\u0065y":"k"}"#;
+        let cases = [
+            ("/a", Some("x")),
+            ("/n", Some("1.50")),
+            ("/e", Some("-1E+3")),
+            ("/t", Some("true")),
+            ("/f", Some("false")),
+            ("/z", None),
+            ("/o", None),
+            ("/o/i", None),
+            ("/o/i/0", Some("p")),
+            ("/o/i/1/q", Some("r")),
+            ("/o/i/2", None),
+            ("/o/i/00", None),
+            ("/o/i/+0", None),
+            ("/o/i/-", None),
+            ("/o/i/x", None),
+            ("/a/x", None),
+            ("/n/0", None),
+            ("/z/0", None),
+            ("/absent", None),
+            ("/", Some("empty")),
+            ("/a~1b", Some("slash")),
+            ("/m~0n", Some("tilde")),
+            ("/esc", Some("é\n\"")),
+            ("/key", Some("k")),
+            ("", None),
+            ("a", None),
+        ];
+        for (pointer, expected) in cases {
+            assert_eq!(found(document, pointer).as_deref(), expected, "{pointer}");
+        }
+        assert_eq!(found(r#"["x"]"#, "/0").as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn of_duplicate_keys_the_first_counts() {
+        assert_eq!(found(r#"{"a":1,"a":2}"#, "/a").as_deref(), Some("1"));
+        assert_eq!(found(r#"{"a":{},"a":{"b":2}}"#, "/a/b"), None);
+    }
+
+    #[test]
+    fn lone_surrogates_are_bytes() {
+        let text = lookup(br#"{"a":"\ud83d"}"#, "/a").unwrap();
+        assert_eq!(*text, [0xed, 0xa0, 0xbd]);
+    }
+
+    #[test]
+    fn hostile_documents_give_nothing_and_no_panic() {
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        let inside = format!(r#"{{"x":{deep},"a":"y"}}"#);
+        assert_eq!(found(&inside, "/a").as_deref(), Some("y"));
+        assert_eq!(found(&inside, "/x"), None);
+        let zeros = "/0".repeat(POINTER_DEPTH_MAX);
+        assert_eq!(found(&deep, &zeros), None);
+        for bad in ["", "{", "{\"a\"", "{\"a\":", "{\"a\":}", "nul", "{a:1}", "{\"a\":\"x", "\0"] {
+            assert_eq!(found(bad, "/a"), None, "{bad}");
+        }
+        assert_eq!(lookup(b"{\"a\":\"\xff\"}", "/a"), None);
+    }
+
+    #[test]
+    fn pointers_are_checked() {
+        assert_eq!(check_pointer("/a~0b~1c/0/"), Ok(()));
+        assert_eq!(check_pointer("/"), Ok(()));
+        assert_eq!(check_pointer(&"/x".repeat(32)), Ok(()));
+        let cases = [
+            (String::new(), PointerError::Start),
+            ("a".to_owned(), PointerError::Start),
+            ("/~".to_owned(), PointerError::Escape),
+            ("/~2".to_owned(), PointerError::Escape),
+            ("/a\n".to_owned(), PointerError::Control),
+            ("/x".repeat(33), PointerError::Depth { depth: 33 }),
+        ];
+        for (pointer, error) in cases {
+            assert_eq!(check_pointer(&pointer), Err(error), "{pointer:?}");
+        }
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[a/~é\"]{0,3}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a~/]{0,2}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_walk_finds_what_a_tree_would_give(
+            value in json(),
+            pointer in "(/(a|0|1|~0|~1|a~1)?){1,3}",
+        ) {
+            let expected = match value.pointer(&pointer) {
+                Some(Value::String(text)) => Some(text.clone()),
+                Some(Value::Bool(flag)) => Some(flag.to_string()),
+                Some(Value::Number(number)) => Some(number.to_string()),
+                _ => None,
+            };
+            prop_assert_eq!(found(&value.to_string(), &pointer), expected);
+        }
+    }
+}

@@ -250,9 +250,9 @@ mod tests {
         let tokens = tokens("a{{b}}{topic}é/{field:/x:y}").unwrap();
         let expected = [
             Token::Literal { text: "a{b}".to_owned(), position: 1 },
-            Token::Variable { name: "topic", argument: None, position: 8 },
-            Token::Literal { text: "é/".to_owned(), position: 15 },
-            Token::Variable { name: "field", argument: Some("/x:y"), position: 17 },
+            Token::Variable { name: "topic", argument: None, position: 7 },
+            Token::Literal { text: "é/".to_owned(), position: 14 },
+            Token::Variable { name: "field", argument: Some("/x:y"), position: 16 },
         ];
         assert_eq!(tokens, expected);
     }

@@ -156,3 +156,80 @@ fn millis_of(text: &str, scale: f64) -> Option<Moment> {
     }
     Moment::from_millisecond(millis as i64).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(format: &str, text: &str, zone: &str) -> Option<String> {
+        let moment = TimeFormat::parse(format).unwrap().read(text, &Zone::parse(zone).unwrap())?;
+        Some(moment.to_string())
+    }
+
+    #[test]
+    fn a_field_becomes_a_moment() {
+        let timestamp = "%Y-%m-%d %H:%M:%S";
+        let cases = [
+            ("rfc3339", "2021-08-24T11:23:51Z", "Europe/Berlin", "2021-08-24T11:23:51Z"),
+            ("rfc3339", "2021-08-24T11:23:51.5+02:00", "UTC", "2021-08-24T09:23:51.5Z"),
+            ("rfc3339", "2021-08-24T11:23:51", "Europe/Berlin", "2021-08-24T09:23:51Z"),
+            ("unix_s", "1629804231", "UTC", "2021-08-24T11:23:51Z"),
+            ("unix_s", "1629804231.25", "UTC", "2021-08-24T11:23:51.25Z"),
+            ("unix_s", "1.629804231E9", "UTC", "2021-08-24T11:23:51Z"),
+            ("unix_s", "-1.5", "UTC", "1969-12-31T23:59:58.5Z"),
+            ("unix_ms", "1629804231007", "UTC", "2021-08-24T11:23:51.007Z"),
+            (timestamp, "2021-08-24 11:23:51", "UTC", "2021-08-24T11:23:51Z"),
+            (timestamp, "2021-08-24 11:23:51", "America/New_York", "2021-08-24T15:23:51Z"),
+            ("%Y-%m-%d", "2021-08-24", "America/New_York", "2021-08-24T04:00:00Z"),
+            ("%d/%b/%Y:%H:%M:%S %z", "24/Aug/2021:11:23:51 +0200", "UTC", "2021-08-24T09:23:51Z"),
+        ];
+        for (format, text, zone, moment) in cases {
+            assert_eq!(read(format, text, zone).as_deref(), Some(moment), "{format} {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_is_missing() {
+        let cases = [
+            ("rfc3339", "yesterday"),
+            ("rfc3339", ""),
+            ("rfc3339", "2021-02-30T00:00:00Z"),
+            ("unix_s", "9223372036854775807"),
+            ("unix_s", "99999999999999999999999"),
+            ("unix_s", "1e400"),
+            ("unix_s", "nan"),
+            ("unix_s", "-inf"),
+            ("unix_s", "true"),
+            ("unix_ms", "-9223372036854775808"),
+            ("%Y-%m-%d", "2021-08-24 11"),
+            ("%Y-%m-%d", "2021-13-01"),
+        ];
+        for (format, text) in cases {
+            assert_eq!(read(format, text, "UTC"), None, "{format} {text}");
+        }
+    }
+
+    #[test]
+    fn local_times_of_a_clock_change_are_read_as_calendars_do() {
+        let read = |text| read("%Y-%m-%d %H:%M", text, "Europe/Berlin").unwrap();
+        assert_eq!(read("2024-03-31 01:59"), "2024-03-31T00:59:00Z");
+        assert_eq!(read("2024-03-31 02:30"), "2024-03-31T01:30:00Z");
+        assert_eq!(read("2024-03-31 03:00"), "2024-03-31T01:00:00Z");
+        assert_eq!(read("2024-10-27 01:59"), "2024-10-26T23:59:00Z");
+        assert_eq!(read("2024-10-27 02:30"), "2024-10-27T00:30:00Z");
+        assert_eq!(read("2024-10-27 03:00"), "2024-10-27T02:00:00Z");
+    }
+
+    #[test]
+    fn formats_that_read_no_day_are_refused() {
+        for bad in ["", "%H:%M", "%Q%", "%Y", "text", "%c", "%é"] {
+            let fault = TimeFormat::parse(bad);
+            assert!(matches!(fault, Err(TemplateError::TimeFormat { .. })), "{bad} {fault:?}");
+        }
+        assert_eq!(
+            TimeSource::field("/a", "%H:%M", Zone::UTC).unwrap_err().to_string(),
+            "`%H:%M` reads no moment, `11:23` did not come back from it: name at least a date, for \
+             example `%Y-%m-%d %H:%M:%S`, or one of `rfc3339`, `unix_s`, `unix_ms`"
+        );
+    }
+}
