@@ -20,4 +20,10 @@
 //! on the polling thread: dropping it runs the revoke callback once more.
 
 pub mod admin;
+mod consumer;
 pub mod ffi;
+
+pub use consumer::{
+    CLIENT_ID_PREFIX, ConsumerError, ConsumerOptions, Group, GroupConsumer, Protocol, Seen,
+    commit_fault,
+};

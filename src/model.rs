@@ -4,6 +4,7 @@
 //! It does not own: any rule of the protocol, any text format but those of the names themselves.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod commit;
 mod name;
 mod object;
 mod offset;
@@ -11,6 +12,7 @@ mod record;
 mod seal;
 mod time;
 
+pub use commit::CommitFault;
 pub use name::{
     ClusterId, GroupId, NameError, PartitionIndex, TOPIC_BYTES_MAX, Topic, TopicId, TopicPartition,
 };

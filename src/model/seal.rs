@@ -43,8 +43,8 @@ pub enum SealReason {
     Shutdown,
     /// A person asked, by SIGUSR1.
     Request,
-    /// A configuration takes over that writes elsewhere.
-    Layout,
+    /// Kafka deleted what comes next; what is in memory is finished as usual.
+    LostRecords,
 }
 
 impl SealReason {
@@ -58,7 +58,7 @@ impl SealReason {
         Self::Revoke,
         Self::Shutdown,
         Self::Request,
-        Self::Layout,
+        Self::LostRecords,
     ];
 
     /// Returns the word for logs and the label of metrics.
@@ -73,7 +73,7 @@ impl SealReason {
             Self::Revoke => "revoke",
             Self::Shutdown => "shutdown",
             Self::Request => "request",
-            Self::Layout => "layout",
+            Self::LostRecords => "lost_records",
         }
     }
 }

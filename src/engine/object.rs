@@ -1,0 +1,170 @@
+//! One object of a batch while it grows: frames, compressed members, parts that may go up early.
+//!
+//! It owns: the buffers of the object, when a frame is compressed and a part is full.
+//! It does not own: which records belong to it, its name, sending anything.
+
+use std::mem;
+
+use bytes::Bytes;
+
+use crate::format::{Compression, Compressors, Encoding};
+use crate::model::{BatchId, ObjectKey, Offset, Record, TopicPartition};
+
+/// S3 refuses parts below this size, but for the last ("Amazon S3 multipart upload limits").
+pub const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
+/// S3 takes 10,000 parts; what is left covers frames that are already on their way at the seal.
+pub const PARTS_MAX: u32 = 9_000;
+/// Parts after which the size of the next ones doubles, so that 9,000 parts hold terabytes.
+const PARTS_PER_DOUBLING: u32 = 2_000;
+/// What an object costs beside its buffers: its route, its key, its entries in maps.
+const OBJECT_OVERHEAD_BYTES: usize = 512;
+
+/// What an object is called between the engine and the edge that uploads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId(pub u64);
+
+/// All that is said of an object when it is created in S3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectDescription {
+    pub id: ObjectId,
+    pub key: ObjectKey,
+    pub content_type: &'static str,
+    pub partition: TopicPartition,
+    pub batch: BatchId,
+    /// Start of the batch, which is the committed offset that the plan stands beside.
+    pub batch_start: Offset,
+    /// Offset of the object's own first record.
+    pub first: Offset,
+}
+
+/// Sizes that decide when bytes move on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectSizes {
+    /// Uncompressed bytes that become one member.
+    pub frame_bytes: usize,
+    /// Stored bytes that become one part.
+    pub part_bytes: u64,
+}
+
+/// The bytes of an object between its first record and the seal.
+#[derive(Debug)]
+pub(super) struct ObjectBuffer {
+    pub(super) first: Offset,
+    pub(super) last: Offset,
+    pub(super) count: u64,
+    /// Records framed and not yet compressed.
+    frame: Vec<u8>,
+    /// As S3 will store it, without the parts that are gone.
+    stored: Vec<u8>,
+    parts_bytes: u64,
+    parts: u32,
+}
+
+/// How a framed record gets into its object.
+pub(super) enum Line<'a> {
+    Value(&'a [u8]),
+    Quarantine(&'a TopicPartition, &'a Record<'a>, crate::format::BadRecord),
+}
+
+impl ObjectBuffer {
+    pub(super) fn new(first: Offset) -> Self {
+        let (frame, stored) = (Vec::new(), Vec::new());
+        Self { first, last: first, count: 0, frame, stored, parts_bytes: 0, parts: 0 }
+    }
+
+    /// Appends a record. An error leaves the object as it was.
+    pub(super) fn push(
+        &mut self,
+        encoding: &Encoding,
+        offset: Offset,
+        line: Line<'_>,
+    ) -> Result<(), crate::format::BadRecord> {
+        let into = match encoding.compression {
+            Compression::None => &mut self.stored,
+            Compression::Gzip | Compression::Zstd => &mut self.frame,
+        };
+        match line {
+            Line::Value(value) => encoding.frame(value, into)?,
+            Line::Quarantine(partition, record, reason) => {
+                crate::format::quarantine_line(partition, record, reason, into);
+            }
+        }
+        self.last = offset;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Compresses the frame if it is full.
+    pub(super) fn compress_full_frame(
+        &mut self,
+        compression: Compression,
+        sizes: ObjectSizes,
+        compressors: &mut Compressors,
+    ) {
+        if self.frame.len() >= sizes.frame_bytes {
+            self.compress(compression, compressors);
+        }
+    }
+
+    /// Compresses what is framed as one member.
+    pub(super) fn compress(&mut self, compression: Compression, compressors: &mut Compressors) {
+        if self.frame.is_empty() {
+            return;
+        }
+        compressors.compress(compression, &self.frame, &mut self.stored);
+        self.frame.clear();
+    }
+
+    /// Takes the stored bytes as a part if there are `at_least` of them, with its number from 1.
+    pub(super) fn take_part(&mut self, at_least: u64) -> Option<(u32, Bytes)> {
+        if self.stored.is_empty() || stored_len(&self.stored) < at_least {
+            return None;
+        }
+        let body = Bytes::from(mem::take(&mut self.stored));
+        self.parts_bytes += u64::try_from(body.len()).unwrap_or(u64::MAX);
+        self.parts += 1;
+        Some((self.parts, body))
+    }
+
+    /// Takes what is left as the whole object, if no part went before.
+    pub(super) fn take_whole(&mut self) -> Option<Bytes> {
+        (self.parts == 0).then(|| Bytes::from(mem::take(&mut self.stored)))
+    }
+
+    /// Returns the size at which the next part is full.
+    pub(super) fn part_bytes(&self, sizes: ObjectSizes) -> u64 {
+        sizes.part_bytes << (self.parts / PARTS_PER_DOUBLING).min(8)
+    }
+
+    pub(super) fn parts(&self) -> u32 {
+        self.parts
+    }
+
+    /// Returns the size as stored so far: parts that are gone, finished members, not the frame.
+    pub(super) fn stored_bytes(&self) -> u64 {
+        self.parts_bytes + stored_len(&self.stored)
+    }
+
+    /// Returns the memory that the object holds, in bytes.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.frame.capacity() + self.stored.capacity() + OBJECT_OVERHEAD_BYTES
+    }
+
+    /// Gives memory back that no byte fills.
+    pub(super) fn shrink(&mut self) {
+        self.frame.shrink_to_fit();
+        self.stored.shrink_to_fit();
+    }
+}
+
+fn stored_len(stored: &[u8]) -> u64 {
+    u64::try_from(stored.len()).unwrap_or(u64::MAX)
+}
+
+/// What became of a record that was handed to a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Placed {
+    Written { object: usize },
+    Quarantined { object: usize, reason: crate::format::BadRecord },
+    Skipped,
+}

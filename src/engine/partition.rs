@@ -1,0 +1,445 @@
+//! One partition as a machine: open, sealed, planned, published, done.
+//!
+//! It owns: the order of steps of the protocol for one partition and one token. The world speaks
+//! by `handle`, the machine answers by `poll_action` and says when to wake it by `poll_deadline`.
+//! It does not own: any I/O, clock or randomness; settling where to start (`settling`); when
+//! memory is short (the shell says so); repeating what was ambiguous (the committer does).
+//!
+//! At most one batch is planned (`current`), one sealed behind it (`next`), or one open instead of
+//! the sealed one. Whoever is to publish has its plan committed first; the commit that ends a
+//! batch carries the plan of the next one, so there is one commit a batch.
+
+mod commit;
+mod publish;
+mod records;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::batch::{OpenBatch, Part, SealedBatch, Workshop};
+use super::{ObjectDescription, ObjectId, ObjectSizes, Plan, Source, StopReason};
+use crate::format::BadRecord;
+use crate::layout::Layout;
+use crate::model::{
+    ObjectKey, Offset, OffsetRange, Record, SealPolicy, SealReason, Timestamp, Uptime,
+};
+
+/// How long the log may end below a pending plan before the partition stops (rule 10).
+pub const SHORT_LOG_WAIT: Duration = Duration::from_secs(5 * 60);
+/// A commit is repeated within the first hour of an assignment, then daily, so that it does not
+/// expire (rule 8).
+pub const REFRESH_FIRST: Duration = Duration::from_secs(45 * 60);
+pub const REFRESH_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What to do when Kafka deleted records before they were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLostRecords {
+    Stop,
+    Skip,
+}
+
+/// What the configuration says of this partition.
+#[derive(Clone, Debug)]
+pub struct PartitionOptions {
+    pub layout: Arc<Layout>,
+    pub seal: SealPolicy,
+    pub sizes: ObjectSizes,
+    pub on_lost_records: OnLostRecords,
+}
+
+/// Where settling said to start.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub offset: Offset,
+    /// The metadata that stands committed beside `offset`.
+    pub metadata: String,
+    /// A plan that was not finished: an obligation.
+    pub pending: Option<Box<Plan>>,
+    /// The first id of the objects of this machine; no other machine of the process uses it or
+    /// those that follow.
+    pub first_object: ObjectId,
+}
+
+/// The two clocks at the moment of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    pub uptime: Uptime,
+    /// Wall clock; written down as a batch's opened-at, never used to decide.
+    pub wall: Timestamp,
+}
+
+/// What the world says.
+#[derive(Debug)]
+pub enum Input<'a> {
+    Record(Record<'a>),
+    /// The log ends here, control records included.
+    EndOfLog(Offset),
+    /// The position lies outside of the log.
+    OutOfRange {
+        log_start: Offset,
+        log_end: Offset,
+    },
+    Committed,
+    CommitRefused {
+        code: String,
+    },
+    ClaimWritten,
+    Published(ObjectId),
+    /// A definite answer that this object cannot be ours.
+    PublishRefused(StopReason),
+    /// Close the open batch, whatever its limits say.
+    Seal(SealReason),
+    /// Send up what can go, because memory is short.
+    Relieve,
+    /// Open nothing more, finish what can be finished, then say `Drained`.
+    Drain(SealReason),
+    Tick,
+}
+
+/// What the machine wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Commit to Kafka, repeated identically until the answer is definite.
+    Commit {
+        offset: Offset,
+        metadata: String,
+    },
+    /// A part of an object of the open or just sealed batch; it becomes visible only by `Complete`.
+    UploadPart(Part),
+    /// Write into the claim that this plan has a multipart object.
+    WriteClaim {
+        plan: String,
+        start: Offset,
+    },
+    /// Publish in one request. The plan travels in the object's metadata.
+    Put {
+        object: Arc<ObjectDescription>,
+        count: u64,
+        plan: Arc<str>,
+        body: Bytes,
+    },
+    /// Publish what went up in parts.
+    Complete {
+        object: Arc<ObjectDescription>,
+        count: u64,
+    },
+    /// Forget this object, whose parts may be in S3.
+    Abort(ObjectId),
+    /// Read on from here.
+    Seek(Offset),
+    /// Nothing more is to come but answers to a `Commit`; the machine holds no records.
+    Stop(StopReason),
+    Drained,
+    Report(Report),
+}
+
+/// What metrics, logs and the status page want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    Quarantined { offset: Offset, reason: BadRecord },
+    Skipped,
+    Sealed { reason: SealReason, range: OffsetRange, records: u64, value_bytes: u64, objects: u64 },
+    ReplayStarted { range: OffsetRange },
+    ReplayAgreed { range: OffsetRange },
+    ObjectPublished { key: ObjectKey, records: u64, stored_bytes: u64 },
+    BatchPublished { range: OffsetRange, since_sealed: Duration },
+    LostRecords { from: Offset, to: Offset },
+    Committed { offset: Offset },
+}
+
+/// A batch whose plan was, or is being, committed.
+#[derive(Debug)]
+struct Current {
+    batch: SealedBatch,
+    sealed_at: Uptime,
+    is_replay: bool,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The plan is on its way to Kafka.
+    Planning,
+    /// The plan is on its way to the claim.
+    Claiming,
+    /// These objects are on their way; those behind `held_back` wait for the first to be there.
+    Publishing { on_their_way: BTreeSet<ObjectId>, held_back: bool },
+    /// Every object is there; the commit of the end waits or is on its way.
+    Published,
+}
+
+/// What the commit on its way was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum CommitFor {
+    Plan,
+    End { with_next: bool },
+    Advance,
+    Refresh,
+}
+
+#[derive(Debug)]
+struct CommitInFlight {
+    purpose: CommitFor,
+    offset: Offset,
+    metadata: String,
+}
+
+#[derive(Debug)]
+struct Next {
+    batch: SealedBatch,
+    sealed_at: Uptime,
+}
+
+/// A pending plan that is being read again.
+#[derive(Debug)]
+struct Replay {
+    plan: Box<Plan>,
+    /// Since when the log is known to end below the plan's end, and where.
+    short_since: Option<(Uptime, Offset)>,
+}
+
+/// The machine. Dropping it loses nothing that was promised.
+#[derive(Debug)]
+pub struct Partition {
+    source: Source,
+    options: PartitionOptions,
+    /// Behind the last record that was delivered.
+    cursor: Offset,
+    /// The end that was sealed or enqueued last: where the next batch starts (rule 6).
+    tail: Offset,
+    committed: Offset,
+    committed_metadata: String,
+    refresh_at: Uptime,
+    /// The end of the log, until a record arrives behind it.
+    log_end: Option<Offset>,
+    replay: Option<Replay>,
+    open: Option<OpenBatch>,
+    next: Option<Next>,
+    current: Option<Current>,
+    commit: Option<CommitInFlight>,
+    /// The first batch of each kind publishes its first object alone (rule 16).
+    replay_is_first: bool,
+    fresh_is_first: bool,
+    next_object: ObjectId,
+    draining: Draining,
+    is_stopped: bool,
+    actions: VecDeque<Action>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Draining {
+    No,
+    Yes,
+    Told,
+}
+
+impl Partition {
+    /// Starts a machine at what settling found.
+    pub fn new(source: Source, options: PartitionOptions, start: Start, now: Now) -> Self {
+        let mut machine = Self {
+            source,
+            options,
+            cursor: start.offset,
+            tail: start.offset,
+            committed: start.offset,
+            committed_metadata: start.metadata,
+            refresh_at: now.uptime.after(REFRESH_FIRST),
+            log_end: None,
+            replay: None,
+            open: None,
+            next: None,
+            current: None,
+            commit: None,
+            replay_is_first: true,
+            fresh_is_first: true,
+            next_object: start.first_object,
+            draining: Draining::No,
+            is_stopped: false,
+            actions: VecDeque::new(),
+        };
+        if let Some(plan) = start.pending {
+            machine.begin_replay(plan, now);
+        }
+        machine
+    }
+
+    /// Takes an input. A reason to stop becomes `Action::Stop`, after which inputs do nothing but
+    /// answer commits.
+    pub fn handle(&mut self, now: Now, input: Input<'_>, workshop: &mut Workshop) {
+        let result = self.dispatch(now, input, workshop);
+        let result = result.and_then(|()| self.advance(now, workshop));
+        if let Err(reason) = result {
+            self.stop(reason);
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        now: Now,
+        input: Input<'_>,
+        workshop: &mut Workshop,
+    ) -> Result<(), StopReason> {
+        match input {
+            Input::Committed => self.committed(now),
+            Input::CommitRefused { code } => self.commit_refused(code),
+            Input::Record(record) if !self.is_stopped => self.record(now, &record, workshop),
+            Input::EndOfLog(end) if !self.is_stopped => self.end_of_log(now, end, workshop),
+            Input::OutOfRange { log_start, log_end } if !self.is_stopped => {
+                self.out_of_range(now, log_start, log_end, workshop)
+            }
+            Input::ClaimWritten => self.claim_written(),
+            Input::Published(object) => self.published(now, object),
+            Input::PublishRefused(reason) => Err(reason),
+            Input::Seal(reason) => self.seal_open(now, reason, workshop),
+            Input::Relieve => {
+                self.relieve(workshop);
+                Ok(())
+            }
+            Input::Drain(reason) => self.drain(now, reason, workshop),
+            Input::Tick => self.tick(now, workshop),
+            Input::Record(_) | Input::EndOfLog(_) | Input::OutOfRange { .. } => Ok(()),
+        }
+    }
+
+    /// Returns what is to be done next, oldest first.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Returns when to send `Tick`.
+    pub fn poll_deadline(&self) -> Option<Uptime> {
+        let age = match (&self.open, &self.replay) {
+            (Some(open), None) => self.options.seal.deadline(open.stats()),
+            (Some(_) | None, Some(_)) | (None, None) => None,
+        };
+        let short = self.replay.as_ref().and_then(|replay| replay.short_since);
+        let short = short.map(|(since, _)| since.after(SHORT_LOG_WAIT));
+        let refresh = (self.commit.is_none()).then_some(self.refresh_at);
+        [age, short, refresh].into_iter().flatten().min()
+    }
+
+    /// Returns whether a record may be handed in now. If not, whoever reads keeps it aside.
+    pub fn wants_records(&self) -> bool {
+        !self.is_stopped && self.draining == Draining::No && self.next.is_none()
+    }
+
+    /// Returns the offset from which the machine has not been given records.
+    pub fn cursor(&self) -> Offset {
+        self.cursor
+    }
+
+    /// Returns the committed offset, as far as Kafka has answered.
+    pub fn frontier(&self) -> Offset {
+        self.committed
+    }
+
+    /// Returns the offset up to which objects are in S3: the frontier, or the end of a batch that
+    /// is published and whose end is not committed yet.
+    pub fn published_to(&self) -> Offset {
+        let current = self.current.as_ref().filter(|at| matches!(at.stage, Stage::Published));
+        current.map_or(self.committed, |at| at.batch.plan.range.end())
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
+    pub fn is_replaying(&self) -> bool {
+        self.replay.is_some()
+    }
+
+    pub fn has_commit_in_flight(&self) -> bool {
+        self.commit.is_some()
+    }
+
+    /// Returns the open batch's records, value bytes and opening time, if one is open.
+    pub fn open_stats(&self) -> Option<crate::model::BatchStats> {
+        self.open.as_ref().map(|open| *open.stats())
+    }
+
+    /// Returns the memory that records hold here, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        self.open_bytes()
+            + self.next.as_ref().map_or(0, |next| next.batch.held_bytes())
+            + self.current.as_ref().map_or(0, |current| current.batch.held_bytes())
+    }
+
+    /// Returns what sealing the open batch could set free.
+    pub fn open_bytes(&self) -> usize {
+        self.open.as_ref().map_or(0, OpenBatch::held_bytes)
+    }
+
+    /// Returns how many objects are open or wait to be published.
+    pub fn objects(&self) -> usize {
+        self.open.as_ref().map_or(0, OpenBatch::objects)
+            + self.next.as_ref().map_or(0, |next| next.batch.objects.len())
+            + self.current.as_ref().map_or(0, |current| current.batch.objects.len())
+    }
+
+    /// Throws everything away and returns the objects whose parts may be in S3.
+    pub fn discard(mut self) -> Vec<ObjectId> {
+        self.forget_batches()
+    }
+
+    fn stop(&mut self, reason: StopReason) {
+        if self.is_stopped {
+            return;
+        }
+        self.is_stopped = true;
+        self.actions.retain(|action| matches!(action, Action::Commit { .. } | Action::Report(_)));
+        for object in self.forget_batches() {
+            self.actions.push_back(Action::Abort(object));
+        }
+        self.actions.push_back(Action::Stop(reason));
+    }
+
+    fn forget_batches(&mut self) -> Vec<ObjectId> {
+        let mut aborted = self.open.take().map(OpenBatch::discard).unwrap_or_default();
+        let sealed = self.next.take().map(|next| next.batch).into_iter();
+        let sealed = sealed.chain(self.current.take().map(|current| current.batch));
+        for object in sealed.flat_map(|batch| batch.objects) {
+            if object.whole.is_none() {
+                aborted.push(object.description.id);
+            }
+        }
+        self.replay = None;
+        aborted
+    }
+
+    fn drain(
+        &mut self,
+        now: Now,
+        reason: SealReason,
+        workshop: &mut Workshop,
+    ) -> Result<(), StopReason> {
+        if self.draining == Draining::No {
+            self.draining = Draining::Yes;
+        }
+        if self.replay.take().is_some() {
+            // Its plan stays pending; whoever comes next reads it again.
+            for object in self.open.take().map(OpenBatch::discard).unwrap_or_default() {
+                self.actions.push_back(Action::Abort(object));
+            }
+        }
+        self.seal_open(now, reason, workshop)
+    }
+
+    fn tick(&mut self, now: Now, workshop: &mut Workshop) -> Result<(), StopReason> {
+        if let Some(Replay { plan, short_since: Some((since, log_end)) }) = &self.replay
+            && now.uptime >= since.after(SHORT_LOG_WAIT)
+        {
+            return Err(StopReason::LogEndsBelowPlan {
+                range: plan.range,
+                log_end: *log_end,
+                minutes: SHORT_LOG_WAIT.as_secs() / 60,
+            });
+        }
+        self.seal_if_due(now, workshop)
+    }
+}

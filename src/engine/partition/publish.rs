@@ -1,0 +1,100 @@
+//! Publishing a planned batch: the claim first if parts went up, the first object alone if this
+//! assignment has not proven its names yet, then the rest.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Action, Current, Now, Partition, Report, Stage};
+use crate::engine::batch::SealedObject;
+use crate::engine::{ObjectId, StopReason};
+
+impl Partition {
+    /// The plan of the current batch stands in Kafka: from here on it is an obligation.
+    pub(super) fn plan_is_committed(&mut self) {
+        let Some(current) = &mut self.current else { return };
+        if current.batch.has_multipart() {
+            current.stage = Stage::Claiming;
+            let plan = &current.batch.plan;
+            let (plan, start) = (plan.encode(), plan.range.start());
+            self.actions.push_back(Action::WriteClaim { plan, start });
+        } else {
+            self.begin_publishing();
+        }
+    }
+
+    pub(super) fn claim_written(&mut self) -> Result<(), StopReason> {
+        if self.current.as_ref().is_some_and(|current| matches!(current.stage, Stage::Claiming)) {
+            self.begin_publishing();
+        }
+        Ok(())
+    }
+
+    fn begin_publishing(&mut self) {
+        let Some(current) = &mut self.current else { return };
+        let first_of_its_kind =
+            if current.is_replay { &mut self.replay_is_first } else { &mut self.fresh_is_first };
+        let held_back = std::mem::replace(first_of_its_kind, false);
+        let count = if held_back { 1 } else { current.batch.objects.len() };
+        publish(current, 0..count, &mut self.actions);
+        current.stage = Stage::Publishing {
+            on_their_way: ids(current.batch.objects.iter().take(count)),
+            held_back,
+        };
+    }
+
+    /// An object is in S3 for good.
+    pub(super) fn published(&mut self, now: Now, object: ObjectId) -> Result<(), StopReason> {
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let Stage::Publishing { on_their_way, held_back } = &mut current.stage else {
+            return Ok(());
+        };
+        if !on_their_way.remove(&object) {
+            return Ok(());
+        }
+        report_object(&current.batch.objects, object, &mut self.actions);
+        if !on_their_way.is_empty() {
+            return Ok(());
+        }
+        if std::mem::replace(held_back, false) {
+            *on_their_way = ids(current.batch.objects.iter().skip(1));
+            if !on_their_way.is_empty() {
+                let count = current.batch.objects.len();
+                publish(current, 1..count, &mut self.actions);
+                return Ok(());
+            }
+        }
+        current.stage = Stage::Published;
+        self.actions.push_back(Action::Report(Report::BatchPublished {
+            range: current.batch.plan.range,
+            since_sealed: now.uptime.since(current.sealed_at),
+        }));
+        Ok(())
+    }
+}
+
+fn ids<'a>(objects: impl Iterator<Item = &'a SealedObject>) -> BTreeSet<ObjectId> {
+    objects.map(|object| object.description.id).collect()
+}
+
+/// Hands out the objects of a range of places.
+fn publish(current: &mut Current, places: Range<usize>, actions: &mut VecDeque<Action>) {
+    let plan: Arc<str> = current.batch.plan.encode().into();
+    for index in places {
+        let Some((object, count, body)) = current.batch.hand_out(index) else { return };
+        actions.push_back(match body {
+            Some(body) => Action::Put { object, count, plan: Arc::clone(&plan), body },
+            None => Action::Complete { object, count },
+        });
+    }
+}
+
+fn report_object(objects: &[SealedObject], id: ObjectId, actions: &mut VecDeque<Action>) {
+    if let Some(object) = objects.iter().find(|object| object.description.id == id) {
+        actions.push_back(Action::Report(Report::ObjectPublished {
+            key: object.description.key.clone(),
+            records: object.count,
+            stored_bytes: object.stored_bytes,
+        }));
+    }
+}

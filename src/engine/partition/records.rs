@@ -1,0 +1,273 @@
+//! Records into the open batch: opening, sealing, replaying, and what the log's ends mean.
+
+use super::{Draining, Next, Now, OnLostRecords, Partition, Replay, Report, Stage};
+use crate::engine::batch::{Birth, OpenBatch, SealedBatch, Workshop};
+use crate::engine::object::Placed;
+use crate::engine::partition::{Action, Current};
+use crate::engine::{ObjectId, PLAN_BYTES_MAX, PartitionError, Plan, StopReason};
+use crate::model::{Offset, Record, SealReason};
+use std::sync::Arc;
+
+impl Partition {
+    pub(super) fn record(
+        &mut self,
+        now: Now,
+        record: &Record<'_>,
+        workshop: &mut Workshop,
+    ) -> Result<(), StopReason> {
+        let offset = record.offset;
+        if offset < self.cursor {
+            let expected = self.cursor;
+            return Err(PartitionError::RecordOutOfOrder { expected, found: offset }.into());
+        }
+        if self.replay.as_ref().is_some_and(|replay| offset >= replay.plan.range.end()) {
+            self.finish_replay(now, workshop)?;
+            self.advance(now, workshop)?;
+        }
+        if !self.wants_records() {
+            return Err(PartitionError::RecordUnasked { offset }.into());
+        }
+        self.log_end = None;
+        self.cursor = offset.next();
+        self.put_into_batch(now, record, workshop)?;
+        match &self.replay {
+            Some(replay) if self.cursor >= replay.plan.range.end() => {
+                self.finish_replay(now, workshop)
+            }
+            Some(_) => Ok(()),
+            None => self.seal_if_due(now, workshop),
+        }
+    }
+
+    fn put_into_batch(
+        &mut self,
+        now: Now,
+        record: &Record<'_>,
+        workshop: &mut Workshop,
+    ) -> Result<(), StopReason> {
+        if self.open.is_none() {
+            self.open = Some(self.new_batch(now, workshop));
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        match open.push(&self.source, record, workshop)? {
+            Placed::Written { .. } => {}
+            Placed::Skipped => self.actions.push_back(Action::Report(Report::Skipped)),
+            Placed::Quarantined { reason, .. } => {
+                let report = Report::Quarantined { offset: record.offset, reason };
+                self.actions.push_back(Action::Report(report));
+            }
+        }
+        for part in open.take_parts() {
+            self.actions.push_back(Action::UploadPart(part));
+        }
+        Ok(())
+    }
+
+    fn new_batch(&self, now: Now, workshop: &mut Workshop) -> OpenBatch {
+        let birth = Birth {
+            batch: workshop.new_batch_id(),
+            start: self.tail,
+            opened: now.wall,
+            now: now.uptime,
+            layout: Arc::clone(&self.options.layout),
+            sizes: self.options.sizes,
+            first_object: self.next_object,
+        };
+        OpenBatch::new(&self.source, birth)
+    }
+
+    pub(super) fn seal_if_due(
+        &mut self,
+        now: Now,
+        workshop: &mut Workshop,
+    ) -> Result<(), StopReason> {
+        let Some(open) = self.open.as_ref().filter(|_| self.replay.is_none()) else {
+            return Ok(());
+        };
+        let due = self.options.seal.check(open.stats(), now.uptime);
+        match due.or(open.is_at_part_limit().then_some(SealReason::Parts)) {
+            Some(reason) => self.seal_open(now, reason, workshop),
+            None => Ok(()),
+        }
+    }
+
+    /// Seals what is open, unless it is a replay, which ends where its plan says.
+    pub(super) fn seal_open(
+        &mut self,
+        now: Now,
+        reason: SealReason,
+        workshop: &mut Workshop,
+    ) -> Result<(), StopReason> {
+        if self.replay.is_some() || self.next.is_some() {
+            return Ok(());
+        }
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let batch = self.seal(open, self.cursor, workshop)?;
+        self.report_seal(reason, &batch);
+        let bytes = batch.plan.encode().len();
+        if bytes > PLAN_BYTES_MAX {
+            return Err(StopReason::PlanTooLong { bytes, max: PLAN_BYTES_MAX });
+        }
+        self.tail = batch.plan.range.end();
+        self.next = Some(Next { batch, sealed_at: now.uptime });
+        Ok(())
+    }
+
+    fn seal(
+        &mut self,
+        open: OpenBatch,
+        end: Offset,
+        workshop: &mut Workshop,
+    ) -> Result<SealedBatch, StopReason> {
+        let used = u64::try_from(open.objects()).unwrap_or(u64::MAX);
+        self.next_object = ObjectId(self.next_object.0.saturating_add(used));
+        let (batch, parts) = open.seal(&self.source, end, workshop)?;
+        self.actions.extend(parts.into_iter().map(Action::UploadPart));
+        Ok(batch)
+    }
+
+    fn report_seal(&mut self, reason: SealReason, batch: &SealedBatch) {
+        self.actions.push_back(Action::Report(Report::Sealed {
+            reason,
+            range: batch.plan.range,
+            records: batch.stats.records,
+            value_bytes: batch.stats.value_bytes,
+            objects: u64::try_from(batch.objects.len()).unwrap_or(u64::MAX),
+        }));
+    }
+
+    /// Reads a pending plan again, under its own layout, id and opening time (rule 12).
+    pub(super) fn begin_replay(&mut self, plan: Box<Plan>, now: Now) {
+        let birth = Birth {
+            batch: plan.batch,
+            start: plan.range.start(),
+            opened: plan.opened,
+            now: now.uptime,
+            layout: Arc::new(plan.layout.clone()),
+            sizes: self.options.sizes,
+            first_object: self.next_object,
+        };
+        self.open = Some(OpenBatch::new(&self.source, birth));
+        self.actions.push_back(Action::Report(Report::ReplayStarted { range: plan.range }));
+        self.replay = Some(Replay { plan, short_since: None });
+    }
+
+    /// Compares what was read with what was promised, before anything is published (rule 13).
+    fn finish_replay(&mut self, now: Now, workshop: &mut Workshop) -> Result<(), StopReason> {
+        let (Some(Replay { plan, .. }), Some(open)) = (self.replay.take(), self.open.take()) else {
+            return Ok(());
+        };
+        let range = plan.range;
+        let batch = self.seal(open, range.end(), workshop)?;
+        let (planned, found) = (plan.records, batch.plan.records);
+        if batch.plan.digest != plan.digest || found != planned {
+            self.abort_parts_of(&batch);
+            if found >= planned {
+                return Err(StopReason::ReplayDiffers { range, planned, found });
+            }
+            return match self.options.on_lost_records {
+                OnLostRecords::Stop => Err(StopReason::ReplayShort { range, planned, found }),
+                OnLostRecords::Skip => {
+                    self.give_up_to(range.start(), range.end());
+                    Ok(())
+                }
+            };
+        }
+        self.actions.push_back(Action::Report(Report::ReplayAgreed { range }));
+        self.tail = range.end();
+        self.current =
+            Some(Current { batch, sealed_at: now.uptime, is_replay: true, stage: Stage::Planning });
+        self.plan_is_committed();
+        Ok(())
+    }
+
+    fn abort_parts_of(&mut self, batch: &SealedBatch) {
+        for object in batch.objects.iter().filter(|object| object.whole.is_none()) {
+            self.actions.push_back(Action::Abort(object.description.id));
+        }
+    }
+
+    /// Gives up records that were still to be read: the frontier moves past them, loudly.
+    fn give_up_to(&mut self, from: Offset, to: Offset) {
+        self.actions.push_back(Action::Report(Report::LostRecords { from, to }));
+        self.tail = to;
+        self.cursor = self.cursor.max(to);
+        self.log_end = Some(to);
+    }
+
+    pub(super) fn end_of_log(
+        &mut self,
+        now: Now,
+        end: Offset,
+        workshop: &mut Workshop,
+    ) -> Result<(), StopReason> {
+        if let Some(replay) = &mut self.replay {
+            if end >= replay.plan.range.end() {
+                self.finish_replay(now, workshop)?;
+            } else {
+                let since = replay.short_since.map_or(now.uptime, |(since, _)| since);
+                replay.short_since = Some((since, end));
+                return Ok(());
+            }
+        }
+        if end >= self.cursor {
+            self.log_end = Some(end);
+        }
+        Ok(())
+    }
+
+    /// The position is below the log's start or above its end (rule 10).
+    pub(super) fn out_of_range(
+        &mut self,
+        now: Now,
+        log_start: Offset,
+        log_end: Offset,
+        workshop: &mut Workshop,
+    ) -> Result<(), StopReason> {
+        let position = self.cursor;
+        if position > log_end {
+            return Err(StopReason::AheadOfLog { position, log_end });
+        }
+        if position >= log_start {
+            self.actions.push_back(Action::Seek(position));
+            return Ok(());
+        }
+        if self.options.on_lost_records == OnLostRecords::Stop {
+            return Err(StopReason::LostRecords { position, log_start });
+        }
+        if let Some(Replay { plan, .. }) = self.replay.take() {
+            for object in self.open.take().map(OpenBatch::discard).unwrap_or_default() {
+                self.actions.push_back(Action::Abort(object));
+            }
+            self.give_up_to(plan.range.start(), plan.range.end().max(log_start));
+        } else {
+            self.seal_open(now, SealReason::LostRecords, workshop)?;
+            let lost = Report::LostRecords { from: position, to: log_start };
+            self.actions.push_back(Action::Report(lost));
+            self.cursor = log_start;
+            self.log_end = Some(log_start);
+        }
+        self.actions.push_back(Action::Seek(self.cursor));
+        Ok(())
+    }
+
+    pub(super) fn relieve(&mut self, workshop: &mut Workshop) {
+        let Some(open) = &mut self.open else { return };
+        open.relieve(workshop);
+        for part in open.take_parts() {
+            self.actions.push_back(Action::UploadPart(part));
+        }
+    }
+
+    /// Says `Drained` once nothing of this machine is on its way any more.
+    pub(super) fn say_drained(&mut self) {
+        let is_idle = self.open.is_none()
+            && self.next.is_none()
+            && self.current.is_none()
+            && self.commit.is_none();
+        if self.draining == Draining::Yes && (is_idle || self.is_stopped) {
+            self.draining = Draining::Told;
+            self.actions.push_back(Action::Drained);
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The consumer: its properties, its subscription, its rebalances handed to whoever owns the group.
+//!
+//! It owns: what librdkafka is told (rules 1, 7 and 8 of the protocol are properties here), the
+//! polling, the callbacks.
+//! It does not own: what a rebalance does (`Group` of the caller), commits, records.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+use thiserror::Error;
+
+use super::ffi::{Client, ClientHandle, ErrorCode};
+use crate::model::{GroupId, Topic, TopicPartition};
+
+/// Every client of ours begins so: who else is in the group is not ours (rule 8).
+pub const CLIENT_ID_PREFIX: &str = "sluice-";
+
+/// How the group is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Cooperative-sticky, decided among the members.
+    Classic,
+    /// KIP-848, decided by the broker; Kafka 4.0 or newer.
+    Consumer,
+}
+
+/// What a consumer is made of.
+#[derive(Clone, Debug)]
+pub struct ConsumerOptions {
+    pub group: GroupId,
+    pub protocol: Protocol,
+    /// Tells this daemon from others of the group; the prefix is put before it.
+    pub client_name: String,
+    /// The user's properties: servers, security, and what Sluice does not own.
+    pub properties: BTreeMap<String, String>,
+    /// How much each worker's queue holds, in bytes.
+    pub prefetch_bytes: u64,
+}
+
+/// What a rebalance does. Runs on the polling thread, inside `poll`; each call must answer with
+/// `Client::assign` or `Client::unassign`.
+pub trait Group: Send + Sync {
+    fn assigned(&self, client: Client<'_>, partitions: &[TopicPartition]);
+    /// `lost`: the group has given them to somebody else already.
+    fn revoked(&self, client: Client<'_>, partitions: &[TopicPartition], lost: bool);
+}
+
+/// Why there is no consumer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConsumerError {
+    #[error("librdkafka refuses `kafka.properties.\"{name}\" = \"{value}\"`: {why}")]
+    Property { name: String, value: String, why: String },
+    #[error("librdkafka gives no client: {0}")]
+    Create(KafkaError),
+    #[error("librdkafka refuses the subscription: {0}")]
+    Subscribe(KafkaError),
+}
+
+/// What a poll has seen, beside rebalances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    Nothing,
+    /// librdkafka goes on by itself.
+    Trouble {
+        code: String,
+        text: String,
+    },
+    /// The client is dead.
+    Fatal {
+        code: String,
+        text: String,
+    },
+}
+
+/// A member of the group.
+pub struct GroupConsumer {
+    consumer: Arc<BaseConsumer<Context>>,
+}
+
+struct Context {
+    group: Arc<dyn Group>,
+}
+
+impl fmt::Debug for GroupConsumer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("GroupConsumer")
+    }
+}
+
+impl GroupConsumer {
+    pub fn new(options: &ConsumerOptions, group: Arc<dyn Group>) -> Result<Self, ConsumerError> {
+        let mut config = ClientConfig::new();
+        for (name, value) in properties(options) {
+            config.set(name, value);
+        }
+        config.set_log_level(RDKafkaLogLevel::Warning);
+        let consumer = config.create_with_context(Context { group }).map_err(creation_error)?;
+        Ok(Self { consumer: Arc::new(consumer) })
+    }
+
+    /// Returns what other threads call it by.
+    pub fn handle(&self) -> ClientHandle {
+        ClientHandle::new(&self.consumer)
+    }
+
+    /// Joins the group for these topics, or changes what it reads.
+    pub fn subscribe(&self, topics: &[Topic]) -> Result<(), ConsumerError> {
+        let names: Vec<&str> = topics.iter().map(Topic::as_str).collect();
+        self.consumer.subscribe(&names).map_err(ConsumerError::Subscribe)
+    }
+
+    /// Leaves the group; the revoke comes in the next polls.
+    pub fn unsubscribe(&self) {
+        self.consumer.unsubscribe();
+    }
+
+    /// Serves callbacks, and keeps the membership alive.
+    pub fn poll(&self, timeout: Duration) -> Seen {
+        match self.consumer.poll(timeout) {
+            None | Some(Ok(_)) => Seen::Nothing,
+            Some(Err(error)) => self.trouble(&error),
+        }
+    }
+
+    fn trouble(&self, error: &KafkaError) -> Seen {
+        let text = error.to_string();
+        if let Some(code) = self.handle().client().fatal_error() {
+            return Seen::Fatal { code: code.name(), text };
+        }
+        let code = error.rdkafka_error_code().map(|code| ErrorCode::from(code).name());
+        Seen::Trouble { code: code.unwrap_or_else(|| "CLIENT".to_owned()), text }
+    }
+
+    /// Returns the names of every topic that the brokers show.
+    pub fn topic_names(&self, timeout: Duration) -> Result<Vec<Topic>, KafkaError> {
+        let metadata = self.consumer.fetch_metadata(None, timeout)?;
+        let names = metadata.topics().iter().filter(|topic| topic.error().is_none());
+        Ok(names.filter_map(|topic| Topic::new(topic.name()).ok()).collect())
+    }
+}
+
+/// Returns every property that the client is given. Ours win.
+fn properties(options: &ConsumerOptions) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    let mut set = |name: &str, value: &str| drop(all.insert(name.to_owned(), value.to_owned()));
+    // A full queue must not stop the fetcher for its default of a second.
+    set("fetch.queue.backoff.ms", "5");
+    set("queued.min.messages", "1000000");
+    set("fetch.max.bytes", &options.prefetch_bytes.clamp(1_048_576, 52_428_800).to_string());
+    set("receive.message.max.bytes", "1000000000");
+    set("topic.metadata.refresh.interval.ms", "30000");
+    set("socket.keepalive.enable", "true");
+    set("log.connection.close", "false");
+    let kilobytes = (options.prefetch_bytes / 1024).clamp(1024, 2_097_151);
+    set("queued.max.messages.kbytes", &kilobytes.to_string());
+    all.extend(options.properties.clone());
+    let mut set = |name: &str, value: &str| drop(all.insert(name.to_owned(), value.to_owned()));
+    set("group.id", options.group.as_str());
+    set("client.id", &format!("{CLIENT_ID_PREFIX}{}", options.client_name));
+    set("enable.auto.commit", "false");
+    set("enable.auto.offset.store", "false");
+    set("auto.offset.reset", "error");
+    set("isolation.level", "read_committed");
+    set("enable.partition.eof", "true");
+    match options.protocol {
+        Protocol::Classic => {
+            set("group.protocol", "classic");
+            set("partition.assignment.strategy", "cooperative-sticky");
+        }
+        Protocol::Consumer => set("group.protocol", "consumer"),
+    }
+    all
+}
+
+fn creation_error(error: KafkaError) -> ConsumerError {
+    match error {
+        KafkaError::ClientConfig(_, why, name, value) => {
+            ConsumerError::Property { name, value, why }
+        }
+        other => ConsumerError::Create(other),
+    }
+}
+
+impl ClientContext for Context {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka client reports");
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        code: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let client = Client::of(consumer);
+        let partitions: Vec<TopicPartition> = list
+            .elements()
+            .iter()
+            .filter_map(|at| TopicPartition::new(at.topic(), at.partition()).ok())
+            .collect();
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.group.assigned(client, &partitions);
+        } else {
+            self.group.revoked(client, &partitions, client.assignment_lost());
+        }
+    }
+
+    fn main_queue_min_poll_interval(&self) -> rdkafka::util::Timeout {
+        rdkafka::util::Timeout::After(Duration::from_millis(100))
+    }
+}
+
+/// Returns what a code that answers a commit stands for (protocol rules 4 and 5).
+pub fn commit_fault(code: ErrorCode, protocol: Protocol) -> crate::model::CommitFault {
+    use crate::model::CommitFault;
+    use RDKafkaErrorCode as Code;
+    let Some(known) = code.known() else { return CommitFault::Unlisted };
+    match known {
+        Code::OperationTimedOut
+        | Code::MessageTimedOut
+        | Code::RequestTimedOut
+        | Code::BrokerTransportFailure
+        | Code::AllBrokersDown
+        | Code::Resolve
+        | Code::WaitingForCoordinator
+        | Code::NotCoordinator
+        | Code::CoordinatorNotAvailable
+        | Code::CoordinatorLoadInProgress
+        | Code::NetworkException
+        | Code::InProgress
+        | Code::PreviousInProgress
+        | Code::InvalidMessage
+        | Code::UnstableOffsetCommit => CommitFault::Ambiguous,
+        Code::IllegalGeneration | Code::RebalanceInProgress | Code::StaleMemberEpoch => {
+            CommitFault::Freeze
+        }
+        Code::UnknownMemberId | Code::FencedInstanceId | Code::FencedMemberEpoch | Code::Fenced => {
+            CommitFault::Kill
+        }
+        Code::GroupIdNotFound => match protocol {
+            Protocol::Consumer => CommitFault::NewClient,
+            Protocol::Classic => CommitFault::Kill,
+        },
+        Code::Fatal => CommitFault::NewClient,
+        Code::GroupAuthorizationFailed
+        | Code::TopicAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::UnknownTopicOrPartition
+        | Code::UnknownTopicId
+        | Code::UnknownPartition
+        | Code::UnknownTopic
+        | Code::OffsetMetadataTooLarge
+        | Code::InvalidCommitOffsetSize
+        | Code::InvalidGroupId
+        | Code::InvalidTopic => CommitFault::Refused,
+        _ => CommitFault::Unlisted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::CommitFault;
+
+    fn options() -> ConsumerOptions {
+        ConsumerOptions {
+            group: GroupId::new("sluice").unwrap(),
+            protocol: Protocol::Classic,
+            client_name: "host-1".to_owned(),
+            properties: BTreeMap::from([
+                ("bootstrap.servers".to_owned(), "localhost:9092".to_owned()),
+                ("isolation.level".to_owned(), "read_uncommitted".to_owned()),
+            ]),
+            prefetch_bytes: 16 << 20,
+        }
+    }
+
+    #[test]
+    fn what_the_protocol_rests_on_is_not_the_users_to_set() {
+        let all = properties(&options());
+        for (name, value) in [
+            ("isolation.level", "read_committed"),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "error"),
+            ("client.id", "sluice-host-1"),
+            ("partition.assignment.strategy", "cooperative-sticky"),
+        ] {
+            assert_eq!(all.get(name).map(String::as_str), Some(value), "{name}");
+        }
+    }
+
+    #[test]
+    fn kip_848_is_given_no_setting_that_it_refuses() {
+        let all = properties(&ConsumerOptions { protocol: Protocol::Consumer, ..options() });
+        assert_eq!(all.get("group.protocol").map(String::as_str), Some("consumer"));
+        assert!(!all.contains_key("partition.assignment.strategy"));
+    }
+
+    #[test]
+    fn each_code_of_the_rules_has_its_meaning() {
+        use RDKafkaErrorCode as Code;
+        for (code, protocol, fault) in [
+            (Code::RequestTimedOut, Protocol::Classic, CommitFault::Ambiguous),
+            (Code::WaitingForCoordinator, Protocol::Classic, CommitFault::Ambiguous),
+            (Code::NotCoordinator, Protocol::Consumer, CommitFault::Ambiguous),
+            (Code::IllegalGeneration, Protocol::Classic, CommitFault::Freeze),
+            (Code::StaleMemberEpoch, Protocol::Consumer, CommitFault::Freeze),
+            (Code::UnknownMemberId, Protocol::Classic, CommitFault::Kill),
+            (Code::FencedMemberEpoch, Protocol::Consumer, CommitFault::Kill),
+            (Code::GroupIdNotFound, Protocol::Consumer, CommitFault::NewClient),
+            (Code::TopicAuthorizationFailed, Protocol::Classic, CommitFault::Refused),
+            (Code::OffsetMetadataTooLarge, Protocol::Classic, CommitFault::Refused),
+            (Code::PolicyViolation, Protocol::Classic, CommitFault::Unlisted),
+        ] {
+            assert_eq!(commit_fault(code.into(), protocol), fault, "{code:?}");
+        }
+    }
+}
