@@ -6,6 +6,7 @@
 //! what the file means, `command` holds one file per subcommand. `tests/layering.rs` holds the
 //! arrows between the layers.
 
+pub mod config;
 pub mod format;
 pub mod layout;
 pub mod model;
