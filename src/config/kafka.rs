@@ -231,10 +231,9 @@ fn auth(
     let username = reader.text("kafka.auth.username");
     let password = reader.secret("kafka.auth.password", sources);
     let Some(method) = reader.text("kafka.auth.method") else {
-        for spot in [username.map(|found| found.spot), password.map(|found| found.spot)] {
-            if let Some(spot) = spot {
-                reader.fault(&spot, Problem::NeedsOther { other: "kafka.auth.method" });
-            }
+        let spots = [username.map(|found| found.spot), password.map(|found| found.spot)];
+        for spot in spots.into_iter().flatten() {
+            reader.fault(&spot, Problem::NeedsOther { other: "kafka.auth.method" });
         }
         return None;
     };

@@ -131,3 +131,28 @@ fn check_name(name: &str, protocol: Option<Protocol>) -> Option<Problem> {
     }
     (name.is_empty() || !name.bytes().all(is_name_byte)).then_some(Problem::PropertyName)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys;
+
+    #[test]
+    fn every_owned_property_names_a_key_that_exists() {
+        for (name, key) in OWNED {
+            assert!(keys::find(key).is_some(), "{key}");
+            assert!(!RESERVED.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_group_protocol_decides_is_refused_under_that_protocol_only() {
+        for name in OF_CLASSIC {
+            assert_eq!(check_name(name, Some(Protocol::Classic)), None);
+            let problem = check_name(name, Some(Protocol::Consumer));
+            assert_eq!(problem, Some(Problem::PropertyOfClassic));
+        }
+        let strategy = check_name("partition.assignment.strategy", Some(Protocol::Classic));
+        assert_eq!(strategy, Some(Problem::OwnedProperty { key: "kafka.protocol" }));
+    }
+}

@@ -149,3 +149,17 @@ fn topics_by_pattern_match_whole_names() {
     assert_eq!(pattern.as_str(), "a|b.*");
     assert!(pattern.matches(&topic("bc")) && !pattern.matches(&topic("ac")));
 }
+
+#[test]
+fn every_word_of_the_table_is_a_value_and_every_other_is_not() {
+    for key in keys::all() {
+        let keys::Kind::Choice(words) = key.kind else { continue };
+        for word in words {
+            let argument = format!("{}={word}", key.path);
+            let arguments = [argument.as_str()];
+            let given = Given { text: MINIMAL, arguments: &arguments, ..Given::default() };
+            let is_refused = |fault: &String| fault.contains("is not one of");
+            assert!(!faults_of(&given).iter().any(is_refused), "{argument}");
+        }
+    }
+}
