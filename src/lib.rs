@@ -7,6 +7,7 @@
 //! arrows between the layers.
 
 pub mod command;
+pub mod config;
 pub mod engine;
 pub mod format;
 pub mod kafka;
