@@ -7,3 +7,4 @@
 //! arrows between the layers.
 
 pub mod model;
+pub mod s3;
