@@ -2,7 +2,7 @@
 //!
 //! `SLUICE_S3_ENDPOINT`, `SLUICE_S3_ACCESS_KEY`, `SLUICE_S3_SECRET_KEY` and `SLUICE_S3_BUCKET` name
 //! it; the bucket is there.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use sluice::model::Bucket;
 use sluice::s3::{AwsStores, S3Options, StaticCredentials};

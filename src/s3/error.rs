@@ -264,7 +264,14 @@ pub(super) fn classify(
     code: Option<&str>,
     status: Option<u16>,
 ) -> StoreErrorKind {
-    code.and_then(classify_code).unwrap_or_else(|| classify_status(operation, code, status))
+    let kind = code.and_then(classify_code);
+    match (kind.unwrap_or_else(|| classify_status(operation, code, status)), operation) {
+        (StoreErrorKind::NotFound, Operation::HeadBucket) => StoreErrorKind::NoSuchBucket,
+        (StoreErrorKind::NotFound, Operation::UploadPart | Operation::AbortUpload) => {
+            StoreErrorKind::NoSuchUpload
+        }
+        (kind, _) => kind,
+    }
 }
 
 /// "Amazon S3 API Reference", error responses, and what KMS passes through.
@@ -341,12 +348,6 @@ fn classify_status(
         (Some(200..=299 | 307 | 500..), _, _) => StoreErrorKind::Unavailable5xx,
         (Some(301 | 308), _, _) => StoreErrorKind::WrongRegion,
         (Some(401 | 403), _, None) => StoreErrorKind::AccessDenied,
-        (Some(404), Operation::HeadBucket, None) => StoreErrorKind::NoSuchBucket,
-        (
-            Some(404),
-            Operation::UploadPart | Operation::CompleteUpload | Operation::AbortUpload,
-            None,
-        ) => StoreErrorKind::NoSuchUpload,
         (Some(404), _, None) => StoreErrorKind::NotFound,
         (Some(409), _, None) => StoreErrorKind::Conflict409,
         (Some(412), _, None) => StoreErrorKind::PreconditionFailed412,

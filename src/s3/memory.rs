@@ -113,6 +113,14 @@ impl MemoryStore {
         })
     }
 
+    /// Returns the condition that reaches the store: none if it keeps no promises.
+    fn sent(&self, condition: Condition) -> Condition {
+        match self.writes {
+            Writes::Conditional => condition,
+            Writes::HeadFirst => Condition::None,
+        }
+    }
+
     fn attempt<'a>(&'a self, operation: Operation, key: Option<&'a ObjectKey>) -> Attempt<'a> {
         Attempt { operation, bucket: &self.bucket, key, body_bytes: 0 }
     }
@@ -138,6 +146,7 @@ impl ObjectStore for MemoryStore {
     fn put<'a>(&'a self, put: Put<'a>) -> StoreFuture<'a, Etag> {
         let body_bytes = put.body.len();
         let attempt = Attempt { body_bytes, ..self.attempt(Operation::Put, Some(put.key)) };
+        let put = Put { condition: self.sent(put.condition), ..put };
         self.request(attempt, move |contents| contents.put(put))
     }
 
@@ -190,6 +199,7 @@ impl ObjectStore for MemoryStore {
         condition: Condition,
     ) -> StoreFuture<'a, Etag> {
         let attempt = self.attempt(Operation::CompleteUpload, Some(key));
+        let condition = self.sent(condition);
         self.request(attempt, move |contents| contents.complete(key, upload, parts, &condition))
     }
 

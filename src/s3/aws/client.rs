@@ -13,7 +13,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
     StalledStreamProtectionConfig,
 };
 use aws_smithy_http_client::tls::Provider;
@@ -81,11 +81,19 @@ pub struct AwsStores {
 impl AwsStores {
     /// Reads the AWS chain where the options leave something open. Asks no S3.
     pub async fn connect(options: &S3Options) -> Result<Self, StoresError> {
-        let payload = payload_of(options.endpoint.as_deref())?;
         let http = aws_smithy_http_client::Builder::new()
             .pool_idle_timeout(IDLE_DURATION_MAX)
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
+        Self::connect_over(http, options).await
+    }
+
+    /// The same over another HTTP client.
+    pub(super) async fn connect_over(
+        http: SharedHttpClient,
+        options: &S3Options,
+    ) -> Result<Self, StoresError> {
+        let payload = payload_of(options.endpoint.as_deref())?;
         let mut chain = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
         if let Some(region) = region_of(options) {
             chain = chain.region(Region::new(region));

@@ -24,6 +24,7 @@ fn the_code_decides_before_the_status() {
         (Operation::Head, None, 400, StoreErrorKind::ExpiredCredentials),
         (Operation::Head, None, 301, StoreErrorKind::WrongRegion),
         (Operation::UploadPart, None, 404, StoreErrorKind::NoSuchUpload),
+        (Operation::HeadBucket, Some("NotFound"), 404, StoreErrorKind::NoSuchBucket),
         (Operation::HeadBucket, None, 404, StoreErrorKind::NoSuchBucket),
         (Operation::Put, None, 400, StoreErrorKind::Invalid),
         (Operation::Put, None, 429, StoreErrorKind::SlowDown),

@@ -7,6 +7,8 @@ use super::super::store::Writes;
 use super::*;
 use crate::model::{BatchId, Bucket, GroupId, Offset, TopicId, TopicPartition};
 
+mod orders;
+
 struct Bench {
     store: Arc<MemoryStore>,
     recorder: Arc<Recorder>,
@@ -82,7 +84,7 @@ impl Bench {
         loop {
             match self.receiver.try_recv() {
                 Ok(answer) => return answer,
-                Err(_none_yet) => tokio::time::sleep(Duration::from_millis(1)).await,
+                Err(_none_yet) => tokio::time::sleep(Duration::from_millis(500)).await,
             }
         }
     }
