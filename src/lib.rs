@@ -13,3 +13,4 @@ pub mod format;
 pub mod kafka;
 pub mod layout;
 pub mod model;
+pub mod s3;
