@@ -188,6 +188,26 @@ impl Committer {
         self.tokens.insert(address, Token { partition, waiting: None });
     }
 
+    /// Gives the partition of a living token another address; false if the token is dead or has a
+    /// commit waiting or on its way.
+    pub fn replace(&mut self, old: Address, new: Address) -> bool {
+        let is_idle = self.tokens.get(&old).is_some_and(|token| token.waiting.is_none());
+        if !is_idle || self.is_in_flight(&[old]) {
+            return false;
+        }
+        if let Some(token) = self.tokens.remove(&old) {
+            self.tokens.insert(new, token);
+        }
+        true
+    }
+
+    /// Returns the addresses that commit for these partitions.
+    pub fn addresses_of(&self, partitions: &[TopicPartition]) -> Vec<Address> {
+        let is_of = |token: &Token| partitions.contains(&token.partition);
+        let found = self.tokens.iter().filter(|(_, token)| is_of(token));
+        found.map(|(address, _)| *address).collect()
+    }
+
     /// Kills tokens: what they had waiting is gone, what is on its way is answered to nobody.
     pub fn kill(&mut self, addresses: &[Address]) {
         for address in addresses {
