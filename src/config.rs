@@ -115,17 +115,14 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Faults> {
 
 fn settings(reader: &mut reader::Reader<'_>, sources: &Sources<'_>) -> Option<Settings> {
     reader.check_required();
-    let kafka = kafka::read(reader, sources);
-    let s3 = s3::read(reader, sources);
-    let limits = process::limits(reader, sources.cores, s3.as_ref().map(|s3| s3.part_bytes));
+    let topics = kafka::topics(reader);
+    let kafka = kafka::read(reader, sources, topics.as_ref());
+    let store = s3::store(reader);
+    let s3 = s3::read(reader, sources, &store);
+    let limits = process::limits(reader, sources.cores, store.part_bytes);
     let http = process::http(reader);
     let log = process::log(reader);
-    let around = topic::Surroundings {
-        bucket: s3.as_ref().map(|s3| &s3.bucket),
-        endpoint: s3.as_ref().and_then(|s3| s3.endpoint.as_deref()),
-        claims_prefix: s3.as_ref().map(|s3| s3.claims_prefix.as_str()),
-        topics: kafka.as_ref().map(|kafka| &kafka.topics),
-    };
+    let around = topic::Surroundings { store: &store, topics: topics.as_ref() };
     let per_topic = topic::read(reader, &around);
     Some(Settings {
         kafka: kafka?,

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::fault::{Caution, Place, Spot};
 use super::problem::Problem;
@@ -46,21 +46,26 @@ impl Reader<'_> {
             self.fault(&text.spot, Problem::Empty);
             return None;
         }
-        match text.spot.place {
-            Place::File { .. } => match sources.file.and_then(|file| file.mode) {
-                Some(mode) if mode & MODE_OTHERS_READ != 0 => {
-                    self.fault(&text.spot, Problem::Exposed { mode: mode & 0o777 });
-                }
-                Some(_) | None => self.warn(&text.spot, Caution::SecretInFile),
-            },
-            Place::Argument => self.warn(&text.spot, Caution::SecretInArguments),
-            Place::Variable(_) | Place::Default | Place::NoFile => {}
-        }
+        self.judge_plain_secret(&text.spot, sources);
         Some(Found { spot: text.spot, value: Secret::new(text.value) })
     }
 
+    /// Judges the place of a secret that is given as it is.
+    pub(super) fn judge_plain_secret(&mut self, spot: &Spot, sources: &Sources<'_>) {
+        match spot.place {
+            Place::File { .. } => match sources.file.and_then(|file| file.mode) {
+                Some(mode) if mode & MODE_OTHERS_READ != 0 => {
+                    self.fault(spot, Problem::Exposed { mode: mode & 0o777 });
+                }
+                Some(_) | None => self.warn(spot, Caution::SecretInFile),
+            },
+            Place::Argument => self.warn(spot, Caution::SecretInArguments),
+            Place::Variable(_) | Place::Default | Place::NoFile => {}
+        }
+    }
+
     fn secret_file(&mut self, file: Found<String>) -> Option<FoundSecret> {
-        let problem = match read_secret(&PathBuf::from(&file.value)) {
+        let problem = match read_secret(Path::new(&file.value)) {
             Ok(value) => return Some(Found { spot: file.spot, value }),
             Err(ReadError::Io(kind)) => Problem::FileUnreadable { kind },
             Err(ReadError::NotASecret) => Problem::NotASecret,
@@ -100,7 +105,7 @@ impl Reader<'_> {
 }
 
 /// Reads a secret without the newline that editors leave behind it.
-fn read_secret(path: &PathBuf) -> Result<Secret, ReadError> {
+fn read_secret(path: &Path) -> Result<Secret, ReadError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes))

@@ -1,4 +1,7 @@
 //! Where the file is: asked for, named by the environment, or in one of two places.
+//!
+//! It owns: where the file is looked for, and reading its text with its mode. It does not
+//! own: what the text says (`tree`).
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -60,6 +63,20 @@ mod tests {
         let given = Path::new("/a.toml");
         assert_eq!(find_file(Some(given), &variables), Some(PathBuf::from("/a.toml")));
         assert_eq!(find_file(None, &variables), Some(PathBuf::from("/b.toml")));
+    }
+
+    #[test]
+    fn a_file_brings_its_mode_along() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, b"[s3]\n").unwrap();
+        let read = read_file(file.path()).unwrap();
+        assert_eq!(
+            (read.text.as_str(), read.mode.map(|mode| mode & 0o777)),
+            ("[s3]\n", Some(0o600))
+        );
+        std::io::Write::write_all(&mut file, b"\xff").unwrap();
+        let faults = read_file(file.path()).unwrap_err();
+        assert_eq!(faults.list()[0].problem, Problem::NotUtf8);
     }
 
     #[test]

@@ -1,4 +1,7 @@
 //! What `[kafka]` means.
+//!
+//! It owns: the typed settings of the source, and what of them contradicts. It does not own:
+//! properties of librdkafka (`properties`), how secrets are found (`credentials`).
 
 use std::path::PathBuf;
 
@@ -144,20 +147,23 @@ impl OnLostRecords {
     }
 }
 
-/// Reads `[kafka]`; none if a fault keeps it from being whole.
-pub(super) fn read(reader: &mut Reader<'_>, sources: &Sources<'_>) -> Option<KafkaSettings> {
+/// Reads `[kafka]` but its topics; none if a fault keeps it from being whole.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    sources: &Sources<'_>,
+    topics: Option<&Topics>,
+) -> Option<KafkaSettings> {
     let bootstrap_servers = servers(reader);
-    let topics = topics(reader);
     let group_id = reader.parse("kafka.group_id", |text| Ok(GroupId::new(text)?));
     let protocol = reader.choice("kafka.protocol", Protocol::parse);
     let start = reader.choice("kafka.start", Start::parse);
     let on_lost_records = reader.choice("kafka.on_lost_records", OnLostRecords::parse);
     let tls = tls(reader);
     let auth = auth(reader, sources, tls.as_ref());
-    let properties = properties::read(reader, protocol);
+    let properties = properties::read(reader, sources, protocol);
     Some(KafkaSettings {
         bootstrap_servers: bootstrap_servers?,
-        topics: topics?,
+        topics: topics?.clone(),
         group_id: group_id?,
         protocol: protocol?,
         start: start?,
@@ -189,10 +195,13 @@ fn is_server(text: &str) -> bool {
     is_host && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-fn topics(reader: &mut Reader<'_>) -> Option<Topics> {
+/// Reads which topics are meant.
+pub(super) fn topics(reader: &mut Reader<'_>) -> Option<Topics> {
     let names = reader.find("kafka.topics").map(|found| found.spot);
     let pattern = reader.find("kafka.topics_regex").map(|found| found.spot);
     match (names, pattern) {
+        // Where `kafka` is no table, that is the fault.
+        (None, None) if !reader.has_section("kafka") => None,
         (None, None) => {
             let spot = reader.missing("kafka.topics");
             reader.fault(&spot, Problem::NoTopics);

@@ -1,4 +1,6 @@
 //! Which known word a person probably meant.
+//!
+//! It owns: the distance between two words. It does not own: which words are candidates.
 
 /// Returns the candidate nearest to `word`, if one is near enough to be a slip of the fingers.
 pub(super) fn nearest<'a>(

@@ -1,4 +1,6 @@
 //! A regular expression that topics match as a whole.
+//!
+//! It owns: that a pattern matches whole names. It does not own: which topics exist.
 
 use regex::Regex;
 

@@ -1,4 +1,6 @@
 //! Why a value cannot be, and what to do: one sentence each, read after the key and its value.
+//!
+//! It owns: the words of every fault. It does not own: where it was found (`fault`).
 
 use std::path::PathBuf;
 

@@ -1,4 +1,7 @@
 //! What `[limits]`, `[http]` and `[log]` mean.
+//!
+//! It owns: the typed settings of memory, threads, pages and logs, and the least memory they
+//! need. It does not own: how memory is shared out (`daemon`).
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;

@@ -8,10 +8,10 @@ use std::fmt;
 
 use config::ValueKind;
 
-use super::Protocol;
 use super::problem::Problem;
-use super::reader::{Found, Reader};
+use super::reader::{Found, Reader, is_secret, kind_of};
 use super::tree::join;
+use super::{Protocol, Sources};
 
 const PROPERTIES: &str = "kafka.properties";
 
@@ -34,7 +34,6 @@ const OWNED: &[(&str, &str)] = &[
     ("queued.min.messages", "limits.memory"),
     ("queued.max.messages.kbytes", "limits.memory"),
     ("log_level", "log.level"),
-    ("debug", "log.level"),
 ];
 
 /// Properties that exactly-once rests on.
@@ -49,8 +48,6 @@ const RESERVED: &[&str] = &[
     "offset.store.method",
     "offset.store.path",
     "offset.store.sync.interval.ms",
-    "group.instance.id",
-    "fetch.queue.backoff.ms",
 ];
 
 /// Properties that brokers decide under KIP-848, and the strategy that Sluice sets under classic.
@@ -79,13 +76,17 @@ impl fmt::Debug for Properties {
 }
 
 /// Reads `kafka.properties`.
-pub(super) fn read(reader: &mut Reader<'_>, protocol: Option<Protocol>) -> Properties {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    sources: &Sources<'_>,
+    protocol: Option<Protocol>,
+) -> Properties {
     let Some(Found { spot, value }) = reader.find(PROPERTIES) else {
         return Properties::default();
     };
     let ValueKind::Table(table) = &value.kind else {
         let expected = "a table of names in quotes".to_owned();
-        let found = super::reader::kind_of(value);
+        let found = kind_of(value);
         reader.fault(&spot, Problem::WrongType { expected, found });
         return Properties::default();
     };
@@ -103,11 +104,16 @@ pub(super) fn read(reader: &mut Reader<'_>, protocol: Option<Protocol>) -> Prope
             ValueKind::Boolean(flag) => Ok(flag.to_string()),
             _ => Err(Problem::WrongType {
                 expected: "a text, number or boolean".to_owned(),
-                found: super::reader::kind_of(value),
+                found: kind_of(value),
             }),
         };
         match check_name(name, protocol).map_or(text, Err) {
-            Ok(text) => drop(properties.insert(name.clone(), text)),
+            Ok(text) => {
+                if is_secret(&spot.key) {
+                    reader.judge_plain_secret(&spot, sources);
+                }
+                properties.insert(name.clone(), text);
+            }
             Err(problem) => reader.fault(&spot, problem),
         }
     }

@@ -66,6 +66,17 @@ impl<'a> Reader<'a> {
         self.scope.is_none_or(|(index, _)| spot.key.starts_with(&format!("override[{index}].")))
     }
 
+    /// Returns what stands at the first of `keys` that this reader's own scope sets, or else at the
+    /// first of them: where a fault of several values together is told.
+    pub(super) fn find_own(&self, keys: &[&str]) -> Option<Found<&'a Value>> {
+        let mut found = keys.iter().filter_map(|key| self.find(key));
+        let first = found.next()?;
+        if self.is_own(&first.spot) {
+            return Some(first);
+        }
+        Some(found.find(|found| self.is_own(&found.spot)).unwrap_or(first))
+    }
+
     /// Returns a spot for what is missing.
     pub(super) fn missing(&self, key: &str) -> Spot {
         Spot { place: self.tree.place_of_missing(key), key: key.to_owned(), value: None }
@@ -251,15 +262,19 @@ impl<'a> Reader<'a> {
         Some(Found { value: duration, spot: found.spot })
     }
 
+    /// Says whether a section is a table, as it should be.
+    pub(super) fn has_section(&self, section: &str) -> bool {
+        let section = self.tree.get(section);
+        section.is_some_and(|value| matches!(value.kind, ValueKind::Table(_)))
+    }
+
     /// Adds a fault for each key that must be there and is not, leaving out those whose whole
     /// section is not a table.
     pub(super) fn check_required(&mut self) {
         for key in keys::all() {
             let Presence::Required(example) = key.presence else { continue };
-            let is_section_there = |value: &Value| matches!(value.kind, ValueKind::Table(_));
-            let section = self.tree.get(key.split().0);
-            let has_topics = key.path == "kafka.topics";
-            if has_topics || section.is_some_and(|value| !is_section_there(value)) {
+            // `kafka.topics` has an alternative, which `kafka` looks at.
+            if key.path == "kafka.topics" || !self.has_section(key.split().0) {
                 continue;
             }
             if self.find(key.path).is_none() {
@@ -284,7 +299,7 @@ pub(super) fn is_secret(path: &str) -> bool {
         Some(key) => key.kind == Kind::Secret,
         None => {
             let path = path.to_lowercase();
-            ["pass", "pwd", "secret", "token", "credential", "access_key", ".pem", "jaas", "sasl"]
+            ["pass", "pwd", "secret", "token", "credential", "access_key", "key.pem"]
                 .iter()
                 .any(|mark| path.contains(mark))
         }

@@ -1,4 +1,7 @@
 //! The table of keys as text, for the README and `--help`.
+//!
+//! It owns: its form as Markdown, and the check of the shipped file against the table. It
+//! does not own: the texts (`keys`).
 
 use super::keys::{self, Presence};
 

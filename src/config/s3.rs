@@ -1,4 +1,7 @@
 //! What `[s3]` means.
+//!
+//! It owns: the typed settings of the store, endpoints, the prefix of claims. It does not
+//! own: whether a layout writes there (`topic`).
 
 use super::problem::Problem;
 use super::reader::Reader;
@@ -40,34 +43,45 @@ pub enum S3Credentials {
     },
 }
 
-/// Reads `[s3]`; none if a fault keeps it from being whole.
-pub(super) fn read(reader: &mut Reader<'_>, sources: &Sources<'_>) -> Option<S3Settings> {
-    let bucket = bucket(reader);
+/// What other parts of the file are checked against; none where it is faulty.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) bucket: Option<Bucket>,
+    pub(super) endpoint: Option<String>,
+    pub(super) part_bytes: Option<u64>,
+    pub(super) claims_prefix: Option<String>,
+}
+
+/// Reads what others ask for.
+pub(super) fn store(reader: &mut Reader<'_>) -> Store {
+    Store {
+        bucket: reader.parse("s3.bucket", |text| Ok(Bucket::new(text)?)),
+        endpoint: reader.parse("s3.endpoint", parse_endpoint),
+        part_bytes: part_bytes(reader),
+        claims_prefix: reader.parse("s3.claims_prefix", parse_claims_prefix),
+    }
+}
+
+/// Reads the rest of `[s3]`; none if a fault keeps it from being whole.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    sources: &Sources<'_>,
+    store: &Store,
+) -> Option<S3Settings> {
     let region = reader.parse("s3.region", parse_region);
-    let endpoint = endpoint(reader);
     let path_style = reader.flag("s3.path_style");
     let conditional_writes = reader.flag("s3.conditional_writes");
-    let part_bytes = part_bytes(reader);
-    let claims_prefix = reader.parse("s3.claims_prefix", parse_claims_prefix);
     let credentials = credentials(reader, sources);
     Some(S3Settings {
-        bucket: bucket?,
+        bucket: store.bucket.clone()?,
         region,
-        endpoint,
+        endpoint: store.endpoint.clone(),
         path_style: path_style?,
         conditional_writes: conditional_writes?,
-        part_bytes: part_bytes?,
-        claims_prefix: claims_prefix?,
+        part_bytes: store.part_bytes?,
+        claims_prefix: store.claims_prefix.clone()?,
         credentials,
     })
-}
-
-fn bucket(reader: &mut Reader<'_>) -> Option<Bucket> {
-    reader.parse("s3.bucket", |text| Ok(Bucket::new(text)?))
-}
-
-fn endpoint(reader: &mut Reader<'_>) -> Option<String> {
-    reader.parse("s3.endpoint", parse_endpoint)
 }
 
 fn part_bytes(reader: &mut Reader<'_>) -> Option<u64> {

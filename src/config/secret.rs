@@ -1,4 +1,6 @@
 //! A text that is never printed.
+//!
+//! It owns: that no `Debug` shows it. It does not own: where it comes from (`credentials`).
 
 use std::fmt;
 

@@ -1,4 +1,7 @@
 //! What `[layout]`, `[seal]`, `[records]`, `[quarantine]` and the overrides mean for a topic.
+//!
+//! It owns: the layout and seal policy of each topic, and where a fault of them is told. It does
+//! not own: the proof that a layout is safe, nor what templates mean (`layout`).
 
 use std::sync::Arc;
 
@@ -10,6 +13,7 @@ use super::nearest::nearest;
 use super::pattern::TopicPattern;
 use super::problem::Problem;
 use super::reader::{Found, Reader, kind_of, list};
+use super::s3::Store;
 use super::tree::{child, join};
 use super::unknown::{OVERRIDE, OVERRIDE_TOPICS};
 use crate::format::{Compression, Encoding, Format};
@@ -18,6 +22,8 @@ use crate::layout::{
 };
 use crate::model::{Bucket, SealPolicy, Topic};
 
+const SEAL_KEYS: [&str; 4] = ["seal.age", "seal.bytes", "seal.records", "seal.object_bytes"];
+const CLAIMS_PREFIX: &str = "s3.claims_prefix";
 const TIME_WORDS: [&str; 2] = ["record", "opened"];
 
 /// What holds for one topic.
@@ -46,17 +52,17 @@ impl PerTopic {
 /// layout is read all the same, so that its own faults are found.
 #[derive(Debug)]
 pub(super) struct Surroundings<'a> {
-    pub(super) bucket: Option<&'a Bucket>,
-    pub(super) endpoint: Option<&'a str>,
-    pub(super) claims_prefix: Option<&'a str>,
+    pub(super) store: &'a Store,
     pub(super) topics: Option<&'a Topics>,
 }
 
 impl Surroundings<'_> {
+    /// Topics that are faulty themselves count as one, which asks the least of a layout.
     fn topic_count(&self) -> TopicCount {
         match self.topics {
-            Some(Topics::Names(names)) if names.len() == 1 => TopicCount::One,
-            Some(Topics::Names(_) | Topics::Pattern(_)) | None => TopicCount::Several,
+            Some(Topics::Names(names)) if names.len() > 1 => TopicCount::Several,
+            Some(Topics::Pattern(_)) => TopicCount::Several,
+            Some(Topics::Names(_)) | None => TopicCount::One,
         }
     }
 }
@@ -119,7 +125,7 @@ fn settings(reader: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<TopicS
     let seal = seal(reader);
     let layout = layout(reader, around)?;
     for fault in layout.check(around.topic_count()) {
-        if let Some(found) = reader.find(fault.key()) {
+        if let Some(found) = reader.find_own(&[fault.key(), "layout.path", "layout.name"]) {
             reader.fault(&found.spot, Problem::Layout(fault));
         }
     }
@@ -128,18 +134,29 @@ fn settings(reader: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<TopicS
 }
 
 fn check_claims(reader: &mut Reader<'_>, layout: &Layout, around: &Surroundings<'_>) {
-    let Some(claims) = around.claims_prefix.filter(|claims| layout.may_write_below(claims)) else {
+    let Some(claims) =
+        around.store.claims_prefix.as_ref().filter(|claims| layout.may_write_below(claims))
+    else {
         return;
     };
     let quarantine = format!("{}/", layout.quarantine_prefix);
-    let is_quarantine = quarantine.starts_with(claims) || claims.starts_with(&quarantine);
-    let (other, value) = match is_quarantine {
+    let is_quarantine = quarantine.starts_with(claims.as_str()) || claims.starts_with(&quarantine);
+    let (key, prefix) = match is_quarantine {
         true => ("quarantine.prefix", &layout.quarantine_prefix),
         false => ("layout.prefix", &layout.prefix),
     };
-    if let Some(found) = reader.find("s3.claims_prefix") {
-        reader.fault(&found.spot, Problem::Overlap { other, value: value.clone() });
-    }
+    // Told where a person wrote something: of two prefixes one may be the default.
+    let (other, found) = (reader.find(CLAIMS_PREFIX), reader.find(key));
+    let (found, problem) = match (other, found) {
+        (Some(found), _) if found.spot.place != Place::Default => {
+            (found, Problem::Overlap { other: key, value: prefix.clone() })
+        }
+        (_, Some(found)) => {
+            (found, Problem::Overlap { other: CLAIMS_PREFIX, value: claims.clone() })
+        }
+        (_, None) => return,
+    };
+    reader.fault(&found.spot, problem);
 }
 
 fn layout(reader: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Layout> {
@@ -155,8 +172,8 @@ fn layout(reader: &mut Reader<'_>, around: &Surroundings<'_>) -> Option<Layout> 
     let quarantine_prefix = reader.text("quarantine.prefix");
     let stand_in = || Bucket::new("unknown").ok();
     Some(Layout {
-        bucket: around.bucket.cloned().or_else(stand_in)?,
-        endpoint: around.endpoint.map(str::to_owned),
+        bucket: around.store.bucket.clone().or_else(stand_in)?,
+        endpoint: around.store.endpoint.clone(),
         prefix: prefix?.value,
         path: path?,
         name: name?,
@@ -247,11 +264,12 @@ fn seal(reader: &mut Reader<'_>) -> Option<SealPolicy> {
         records: records?.value,
         bytes: bytes?.value,
         object_bytes: object_bytes?.value,
-        age: age.as_ref()?.value,
+        age: age?.value,
     };
-    let SealPolicy { records, bytes, object_bytes, age: age_max } = policy;
-    if records.is_none() && bytes.is_none() && object_bytes.is_none() && age_max.is_none() {
-        reader.fault(&age?.spot, Problem::NeverSealed);
+    let SealPolicy { records, bytes, object_bytes, age } = policy;
+    if records.is_none() && bytes.is_none() && object_bytes.is_none() && age.is_none() {
+        let found = reader.find_own(&SEAL_KEYS)?;
+        reader.fault(&found.spot, Problem::NeverSealed);
         return None;
     }
     Some(policy)

@@ -1,4 +1,6 @@
 //! Keys below `[kafka]`.
+//!
+//! It owns: their defaults and texts. It does not own: what they mean (`config/kafka.rs`).
 
 use super::Kind::{Choice, File, Flag, Properties, Secret, Text, Texts};
 use super::Presence::{Default, Optional, Required};

@@ -1,4 +1,6 @@
 //! Keys below `[layout]`, `[seal]`, `[records]` and `[quarantine]`.
+//!
+//! It owns: their defaults and texts. It does not own: what they mean (`config/topic.rs`).
 
 use super::Kind::{Choice, CountOrOff, DurationOrOff, SizeOrOff, Text, Time};
 use super::Presence::Default;

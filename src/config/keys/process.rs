@@ -1,4 +1,6 @@
 //! Keys below `[limits]`, `[http]` and `[log]`.
+//!
+//! It owns: their defaults and texts. It does not own: what they mean (`config/process.rs`).
 
 use super::Kind::{Choice, Count, Duration, Flag, Size, Text, Workers};
 use super::Presence::Default;

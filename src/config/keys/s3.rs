@@ -1,4 +1,6 @@
 //! Keys below `[s3]`.
+//!
+//! It owns: their defaults and texts. It does not own: what they mean (`config/s3.rs`).
 
 use super::Kind::{File, Flag, Secret, Size, Text};
 use super::Presence::{Default, Optional, Required};

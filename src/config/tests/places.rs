@@ -117,6 +117,27 @@ path = \"{topic}/{tpoic}/partition={partition}\"
     );
 }
 
+#[test]
+fn a_fault_hides_no_other() {
+    let text = "kafka = 1
+[s3]
+bucket = \"B\"
+part_size = \"1 GiB\"
+claims_prefix = \"topics/\"
+";
+    let places = faults_of(&Given { text, ..Given::default() });
+    let places: Vec<_> = places.iter().map(|fault| fault.split(" (").next().unwrap()).collect();
+    assert_eq!(
+        places,
+        [
+            "connector.toml:1: `kafka`",
+            "connector.toml:3: `s3.bucket`",
+            "connector.toml:5: `s3.claims_prefix`",
+            "default: `limits.memory`",
+        ]
+    );
+}
+
 /// A key of the table with some value of TOML, or plain text for the whole file.
 fn any_file() -> impl Strategy<Value = String> {
     let paths: Vec<&str> = keys::all().map(|key| key.path).collect();

@@ -121,3 +121,14 @@ fn passwords_in_the_clear_and_open_pages_are_warnings() {
         ]
     );
 }
+
+#[test]
+fn a_secret_among_the_properties_is_judged_like_any_other() {
+    let text = format!("{MINIMAL}[kafka.properties]\n\"ssl.key.password\" = \"hunter2\"\n");
+    let fault = "connector.toml:7: `kafka.properties.\"ssl.key.password\"` is a secret in a file that others may read (mode 640): `chmod 600` the file, or move the secret out";
+    let given = Given { text: &text, mode: Some(0o100_640), ..Given::default() };
+    assert_eq!(faults_of(&given), [fault]);
+    let loaded = load_text(&text).unwrap();
+    assert_eq!(loaded.warnings.len(), 1);
+    assert!(!format!("{loaded:?}").contains("hunter2"));
+}
