@@ -215,6 +215,8 @@ pub struct StoreError {
     pub code: Option<Arc<str>>,
     pub status: Option<u16>,
     pub request_id: Option<Arc<str>>,
+    /// What the SDK says of a request that got no answer, for people only.
+    pub cause: Option<Arc<str>>,
 }
 
 impl StoreError {
@@ -226,7 +228,16 @@ impl StoreError {
         kind: StoreErrorKind,
     ) -> Self {
         let (bucket, key) = (bucket.clone(), key.cloned());
-        Self { operation, bucket, key, kind, code: None, status: None, request_id: None }
+        Self {
+            operation,
+            bucket,
+            key,
+            kind,
+            code: None,
+            status: None,
+            request_id: None,
+            cause: None,
+        }
     }
 }
 
@@ -245,6 +256,9 @@ impl fmt::Display for StoreError {
         }
         if let Some(request_id) = &self.request_id {
             write!(formatter, ", request id `{request_id}`")?;
+        }
+        if let Some(cause) = &self.cause {
+            write!(formatter, ", cause `{cause}`")?;
         }
         write!(formatter, ": {}", self.kind.advice())
     }

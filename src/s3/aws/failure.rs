@@ -39,8 +39,18 @@ where
         code: code.map(printable),
         status,
         request_id: header(&error, "x-amz-request-id"),
+        cause: status.is_none().then(|| cause(&error)),
         ..attempt.failed(kind)
     }
+}
+
+/// Returns the text of the innermost error: "connection refused", not "dispatch failure".
+fn cause(error: &(dyn Error + 'static)) -> Arc<str> {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    printable(&innermost.to_string())
 }
 
 /// Looks for an error of the credentials under the error of a request that was never sent.

@@ -69,6 +69,7 @@ fn the_message_has_every_fact_and_what_to_do() {
         code: Some(printable("AccessDenied")),
         status: Some(403),
         request_id: Some(printable("1A2B")),
+        cause: None,
     };
     assert_eq!(
         error.to_string(),

@@ -13,6 +13,7 @@ fn failure(kind: StoreErrorKind) -> StoreError {
         code: None,
         status: None,
         request_id: None,
+        cause: None,
     }
 }
 

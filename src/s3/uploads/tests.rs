@@ -149,6 +149,20 @@ async fn nothing_is_published_before_complete_is_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn complete_waits_for_parts_that_have_not_come_yet() {
+    let bench = Bench::new();
+    bench.complete(1, 2);
+    bench.part(1, 1, "a");
+    assert_eq!(bench.next().await, ("part", Answer::PartStored));
+    bench.settle().await;
+    assert_eq!(bench.body(1), None);
+    bench.part(1, 2, "b");
+    assert_eq!(bench.next().await, ("part", Answer::PartStored));
+    assert_eq!(bench.next().await, ("complete", PUBLISHED));
+    assert_eq!(bench.body(1).unwrap(), "ab");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_small_object_is_put_in_one_request() {
     let bench = Bench::new();
     bench.put(1);

@@ -195,7 +195,10 @@ async fn what_is_no_answer_is_asked_again() {
     ];
     for (canned, kind) in cases {
         let store = Wire::new(canned.clone()).store(None).await;
-        assert_eq!(put(&store).await.unwrap_err().kind, kind, "{canned:?}");
+        let error = put(&store).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{canned:?}");
+        let is_caused = matches!(canned, Canned::Broken | Canned::TimedOut);
+        assert_eq!(error.cause.as_deref(), is_caused.then_some("connection reset"));
     }
 }
 
