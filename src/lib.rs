@@ -8,6 +8,7 @@
 
 pub mod command;
 pub mod config;
+pub mod daemon;
 pub mod engine;
 pub mod format;
 pub mod kafka;

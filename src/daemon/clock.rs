@@ -16,6 +16,11 @@ impl Clock {
         Self { started: Instant::now() }
     }
 
+    /// Where `Uptime` counts from.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
     pub fn uptime(&self) -> Uptime {
         Uptime::new(self.started.elapsed())
     }

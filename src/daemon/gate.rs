@@ -178,7 +178,10 @@ impl Gate {
     }
 
     /// A new client: no token, no membership, nothing on its way.
-    pub(super) fn client_is_new(&self, client: &ClientHandle) -> Result<CommitLoop, ffi::QueueError> {
+    pub(super) fn client_is_new(
+        &self,
+        client: &ClientHandle,
+    ) -> Result<CommitLoop, ffi::QueueError> {
         let queue = CommitQueue::new(client)?;
         let mut inner = self.lock();
         inner.committer.client_is_new();
@@ -203,7 +206,10 @@ impl Gate {
                     inner.tell(address, Mail::CommitRefused { address, code });
                 }
                 Outcome::KilledAll { code } => {
-                    warn!(code, "the group has thrown this member out: nothing more is committed under it");
+                    warn!(
+                        code,
+                        "the group has thrown this member out: nothing more is committed under it"
+                    );
                     inner.mailboxes.clear();
                     self.metrics.error_handled("membership_lost");
                 }

@@ -80,11 +80,19 @@ impl Rebalancer {
         *self.lock() = Inner { workers, assigned: BTreeMap::new(), heartbeat: Some(heartbeat) };
     }
 
+    /// The client is closed: the heartbeat ends as intended.
+    pub(super) fn workers_gone(&self) {
+        let inner = std::mem::take(&mut *self.lock());
+        if let Some(heartbeat) = inner.heartbeat {
+            heartbeat.finish();
+        }
+    }
+
     pub(super) fn assigned_partitions(&self) -> Vec<TopicPartition> {
         self.lock().assigned.keys().cloned().collect()
     }
 
-    fn beat(&self) {
+    pub(super) fn beat(&self) {
         let now: Uptime = self.clock.uptime();
         if let Some(heartbeat) = &self.lock().heartbeat {
             heartbeat.beat(now);

@@ -22,27 +22,66 @@ use super::settler::Settlement;
 #[derive(Debug)]
 pub(super) enum Mail {
     /// A client begins: this is the queue to read.
-    Client { queue: WorkerQueue, client: ClientHandle },
+    Client {
+        queue: WorkerQueue,
+        client: ClientHandle,
+    },
     /// The client ends: drop everything of it, then answer.
-    ClientGone { done: SyncSender<()> },
-    Assigned { address: Address, partition: TopicPartition, committed: Committed },
+    ClientGone {
+        done: SyncSender<()>,
+    },
+    Assigned {
+        address: Address,
+        partition: TopicPartition,
+        committed: Committed,
+    },
     /// Finish what can be finished of these partitions; each is answered when it has.
-    Drain { partitions: Vec<TopicPartition>, reason: SealReason, done: SyncSender<TopicPartition> },
+    Drain {
+        partitions: Vec<TopicPartition>,
+        reason: SealReason,
+        done: SyncSender<TopicPartition>,
+    },
     /// Their tokens are dead: throw them away, then answer.
-    Drop { partitions: Vec<TopicPartition>, done: Option<SyncSender<()>> },
-    Settled { address: Address, result: Box<Result<Settlement, StopReason>> },
+    Drop {
+        partitions: Vec<TopicPartition>,
+        done: Option<SyncSender<()>>,
+    },
+    Settled {
+        address: Address,
+        result: Box<Result<Settlement, StopReason>>,
+    },
     Committed(Address),
-    CommitRefused { address: Address, code: String },
+    CommitRefused {
+        address: Address,
+        code: String,
+    },
     /// An answer about an object.
-    Upload { address: Address, object: ObjectId, answer: Answer },
+    Upload {
+        address: Address,
+        object: ObjectId,
+        answer: Answer,
+    },
     /// A part is stored: its bytes are free.
-    PartStored { address: Address, answer: Answer },
+    PartStored {
+        address: Address,
+        answer: Answer,
+    },
     /// An answer about the partition's claim.
-    Claim { address: Address, answer: Answer },
+    Claim {
+        address: Address,
+        answer: Answer,
+    },
     /// The log's start and end, asked for because a position was out of range.
-    Watermarks { address: Address, low: crate::model::Offset, high: crate::model::Offset },
+    Watermarks {
+        address: Address,
+        low: crate::model::Offset,
+        high: crate::model::Offset,
+    },
     /// The topic was created anew or is gone.
-    TopicIs { partition: TopicPartition, found: crate::model::TopicId },
+    TopicIs {
+        partition: TopicPartition,
+        found: crate::model::TopicId,
+    },
     /// Close every open batch.
     Seal,
     Stop,

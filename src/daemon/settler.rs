@@ -26,7 +26,7 @@ use crate::kafka::CLIENT_ID_PREFIX;
 use crate::kafka::admin::{Admin, TopicDescription};
 use crate::kafka::ffi::{ClientHandle, Committed, ErrorCode};
 use crate::model::{ClusterId, GroupId, Offset, Topic, TopicId, TopicPartition, Uptime};
-use crate::s3::{CLAIM_BYTES_MAX, Claim, Claims, Etag, Stopped};
+use crate::s3::{CLAIM_BYTES_MAX, Claim, Claims, Etag, Stopped, StoreErrorKind};
 
 /// One question to the brokers.
 const ASK: Duration = Duration::from_secs(10);
@@ -59,9 +59,16 @@ pub(super) struct Request {
 #[derive(Debug)]
 enum Order {
     Client(ClientHandle),
-    ClientGone { done: SyncSender<()> },
+    ClientGone {
+        done: SyncSender<()>,
+    },
     Settle(Box<Request>),
-    Watermarks { address: Address, partition: TopicPartition, mailbox: Mailbox },
+    Watermarks {
+        address: Address,
+        partition: TopicPartition,
+        mailbox: Mailbox,
+    },
+    Topics(Vec<Topic>),
     /// Compare topic ids now, not at the next minute.
     LookAtTopics,
     Stop,
@@ -80,7 +87,7 @@ impl Settler {
     pub(super) fn client_gone(&self) {
         let (done, gone) = sync_channel(1);
         self.send(Order::ClientGone { done });
-        drop(gone.recv());
+        gone.recv().ok();
     }
 
     pub(super) fn settle(&self, request: Request) {
@@ -90,6 +97,11 @@ impl Settler {
     pub(super) fn watermarks(&self, address: Address, of: &TopicPartition, mailbox: &Mailbox) {
         let (partition, mailbox) = (of.clone(), mailbox.clone());
         self.send(Order::Watermarks { address, partition, mailbox });
+    }
+
+    /// What the group subscribes to.
+    pub(super) fn topics(&self, topics: Vec<Topic>) {
+        self.send(Order::Topics(topics));
     }
 
     pub(super) fn look_at_topics(&self) {
@@ -133,6 +145,7 @@ pub(super) struct SettlerLoop {
     client: Option<ClientHandle>,
     cluster: Option<ClusterId>,
     waiting: Vec<Request>,
+    out_of_range: Vec<(Address, TopicPartition, Mailbox)>,
     watched: BTreeMap<TopicPartition, Watched>,
     look_at: Uptime,
     latest: latest::Latest,
@@ -155,6 +168,7 @@ impl SettlerLoop {
             client: None,
             cluster: None,
             waiting: Vec::new(),
+            out_of_range: Vec::new(),
             watched: BTreeMap::new(),
             look_at: Uptime::ZERO.after(WATCH),
             latest: latest::Latest::default(),
@@ -165,7 +179,8 @@ impl SettlerLoop {
     /// Runs until it is stopped.
     pub(super) fn run(mut self) {
         loop {
-            let wait = if self.waiting.is_empty() { WATCH } else { RETRY };
+            let is_idle = self.waiting.is_empty() && self.out_of_range.is_empty();
+            let wait = if is_idle { WATCH } else { RETRY };
             let wait = wait.min(self.look_at.since(self.clock.uptime()).max(RETRY));
             match self.orders.recv_timeout(wait) {
                 Ok(order) => {
@@ -182,6 +197,7 @@ impl SettlerLoop {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.settle_waiting();
+            self.tell_watermarks();
             if self.clock.uptime() >= self.look_at {
                 self.look_at_topics();
             }
@@ -194,13 +210,15 @@ impl SettlerLoop {
             Order::ClientGone { done } => {
                 self.client = None;
                 self.waiting.clear();
+                self.out_of_range.clear();
                 self.watched.clear();
-                drop(done.send(()));
+                done.send(()).ok();
             }
             Order::Settle(request) => self.waiting.push(*request),
             Order::Watermarks { address, partition, mailbox } => {
-                self.watermarks(address, &partition, &mailbox);
+                self.out_of_range.push((address, partition, mailbox));
             }
+            Order::Topics(topics) => self.latest.topics_are(topics),
             Order::LookAtTopics => self.look_at = self.clock.uptime(),
             Order::Stop => return false,
         }
@@ -211,26 +229,26 @@ impl SettlerLoop {
         self.client.as_ref().map(|client| Admin::new(client, ASK))
     }
 
-    fn watermarks(&self, address: Address, partition: &TopicPartition, mailbox: &Mailbox) {
+    /// Answers how far the logs reach for those who are out of range; the others wait.
+    fn tell_watermarks(&mut self) {
         let Some(admin) = self.admin() else { return };
-        match admin.watermarks(partition) {
-            Ok(found) => {
-                mailbox.send(Mail::Watermarks { address, low: found.low, high: found.high });
+        let gate = Arc::clone(&self.gate);
+        self.out_of_range.retain(|(address, partition, mailbox)| {
+            if !gate.is_alive(*address) {
+                return false;
             }
-            Err(error) => {
-                warn!(%partition, %error, "the ends of the log could not be asked, it is tried again");
-                let retry = Mail::Watermarks { address, low: Offset::ZERO, high: Offset::ZERO };
-                drop(retry);
-                std::thread::sleep(RETRY);
-                self.watermarks_later(address, partition, mailbox);
+            match admin.watermarks(partition) {
+                Ok(found) => {
+                    let (address, low, high) = (*address, found.low, found.high);
+                    mailbox.send(Mail::Watermarks { address, low, high });
+                    false
+                }
+                Err(error) => {
+                    warn!(%partition, %error, "the log's ends could not be asked, it is tried again");
+                    true
+                }
             }
-        }
-    }
-
-    fn watermarks_later(&self, address: Address, partition: &TopicPartition, mailbox: &Mailbox) {
-        if self.gate.is_alive(address) {
-            self.watermarks(address, partition, mailbox);
-        }
+        });
     }
 
     /// Settles what waits, all in one go; what cannot be answered now stays.
@@ -326,10 +344,9 @@ impl SettlerLoop {
         self.stores.runtime().spawn(async move {
             let result = match claims {
                 Ok(claims) => {
-                    let committed = committed.offset.map(|offset| CommittedOffset {
-                        offset,
-                        metadata: committed.metadata,
-                    });
+                    let committed = committed
+                        .offset
+                        .map(|offset| CommittedOffset { offset, metadata: committed.metadata });
                     decide(&stores, &claims, source, committed, start).await
                 }
                 Err(error) => Some(Err(StopReason::Claim {
@@ -367,7 +384,13 @@ impl SettlerLoop {
         if !self.options.starts_at_end {
             return Some(low);
         }
-        let named = self.latest.end_of(&self.options, admin, self.client.as_ref()?, source, &self.stores)?;
+        let named = self.latest.end_of(
+            &self.options,
+            admin,
+            self.client.as_ref()?,
+            source,
+            &self.stores,
+        )?;
         Some(named.map_or(low, |end| end.max(low)))
     }
 
@@ -381,9 +404,8 @@ impl SettlerLoop {
         let Ok(topics) = admin.topics(&names) else { return };
         for (partition, watched) in &self.watched {
             let Some(Ok(found)) = topics.get(&partition.topic) else { continue };
-            let is_other = found.id.is_known()
-                && watched.topic_id.is_known()
-                && found.id != watched.topic_id;
+            let is_other =
+                found.id.is_known() && watched.topic_id.is_known() && found.id != watched.topic_id;
             if is_other {
                 info!(%partition, "the topic was created anew");
                 let (partition, found) = (partition.clone(), found.id);
@@ -405,11 +427,11 @@ async fn decide(
     let found = stores.retry().run(|| stores.own().get(&key, CLAIM_BYTES_MAX)).await;
     let refuse = |found: String| StopReason::Claim { key: key.to_string(), found };
     let claim = match found {
-        Ok(None) => None,
-        Ok(Some(got)) => match Claim::parse(&got.body) {
+        Ok(got) => match Claim::parse(&got.body) {
             Ok(claim) => Some((claim, got.etag)),
             Err(error) => return Some(Err(refuse(error.to_string()))),
         },
+        Err(Stopped::Definite(error)) if error.kind == StoreErrorKind::NotFound => None,
         Err(Stopped::Cancelled) => return None,
         Err(Stopped::Definite(error)) => return Some(Err(refuse(error.to_string()))),
     };

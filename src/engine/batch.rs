@@ -279,6 +279,7 @@ impl OpenBatch {
             batch: self.birth.batch,
             batch_start: self.birth.start,
             first: span.first,
+            layout: Arc::clone(&self.birth.layout),
         })
     }
 

@@ -128,6 +128,7 @@ pub enum Action {
     Complete {
         object: Arc<ObjectDescription>,
         count: u64,
+        parts: u32,
     },
     /// Forget this object, whose parts may be in S3.
     Abort(ObjectId),
@@ -344,6 +345,23 @@ impl Partition {
     pub fn published_to(&self) -> Offset {
         let current = self.current.as_ref().filter(|at| matches!(at.stage, Stage::Published));
         current.map_or(self.committed, |at| at.batch.plan.range.end())
+    }
+
+    /// Returns the id of the topic that the machine reads.
+    pub fn topic_id(&self) -> crate::model::TopicId {
+        self.source.topic_id
+    }
+
+    /// Returns what was said of an object of the batch that is being published.
+    pub fn description(&self, object: ObjectId) -> Option<Arc<ObjectDescription>> {
+        let objects = self.current.iter().flat_map(|current| &current.batch.objects);
+        let found = objects.map(|sealed| &sealed.description).find(|about| about.id == object);
+        found.map(Arc::clone)
+    }
+
+    /// Returns whether a batch is open that may be sealed now: a replay ends where its plan says.
+    pub fn may_seal(&self) -> bool {
+        self.open.is_some() && self.replay.is_none() && self.next.is_none()
     }
 
     pub fn is_stopped(&self) -> bool {
