@@ -2,9 +2,13 @@
 
 mod support;
 
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use support::install::KafkaRelease;
 use support::kafka::topics::numbered;
-use support::kafka::{NewRecord, Outcome};
-use support::{kafka, s3, unique};
+use support::kafka::{NewRecord, Options, Outcome};
+use support::{Kafka, S3Server, full_set, kafka, s3, unique, verify, wait};
 
 /// `.ci/run` calls this one first, so that fetching the servers has minutes of its own.
 #[test]
@@ -87,4 +91,100 @@ fn objects_are_put_listed_and_read() {
     s3().delete(&bucket, "a/c.json");
     assert_eq!(s3().list(&bucket, ""), ["a/b+1.json", "d"]);
     assert!(s3().unfinished_uploads(&bucket).is_empty());
+}
+
+#[test]
+fn both_group_protocols_are_served() {
+    let topic = unique("protocols");
+    kafka().create_topic(&topic, 1);
+    kafka().produce(&topic, &numbered(0..1, 1));
+    for protocol in ["classic", "consumer"] {
+        let mut config = kafka().client();
+        config.set("group.id", unique(protocol)).set("group.protocol", protocol);
+        config.set("auto.offset.reset", "earliest");
+        let consumer: BaseConsumer = config.create().unwrap();
+        consumer.subscribe(&[&topic]).unwrap();
+        wait::until(protocol, Duration::from_secs(30), || {
+            consumer.poll(Duration::from_millis(100))?.ok().map(drop)
+        });
+    }
+}
+
+#[test]
+fn what_was_written_survives_kill_9_and_restart() {
+    let (own_kafka, own_s3) = (Kafka::start(Options::default()), S3Server::start());
+    own_kafka.create_topic("kept", 1);
+    own_kafka.produce("kept", &numbered(0..3, 1));
+    let bucket = own_s3.bucket("kept");
+    own_s3.put(&bucket, "key", b"body");
+    own_kafka.kill_9();
+    own_s3.kill_9();
+    own_kafka.restart();
+    own_s3.restart();
+    assert_eq!(own_kafka.read_topic("kept").len(), 3);
+    assert_eq!(own_s3.get(&bucket, "key"), b"body");
+    own_kafka.stop_broker(0);
+    own_kafka.restart();
+    assert_eq!(own_kafka.read_topic("kept").len(), 3);
+}
+
+/// The old group coordinator, for the full set.
+#[test]
+fn the_older_kafka_starts_too() {
+    if !full_set("the_older_kafka_starts_too") {
+        return;
+    }
+    let old = Kafka::start(Options { release: KafkaRelease::V3_9, ..Options::default() });
+    old.create_topic("old", 1);
+    old.produce("old", &numbered(0..3, 1));
+    assert_eq!(old.read_topic("old").len(), 3);
+}
+
+/// Objects as a perfect program would leave them, and the ways to spoil them.
+#[test]
+fn the_check_finds_lost_doubled_and_changed_records() {
+    let topic = unique("checked");
+    kafka().create_topic(&topic, 2);
+    kafka().produce(&topic, &numbered(0..6, 2));
+    let bucket = s3().bucket("checked");
+    let key = |partition, start| {
+        format!("topics/{topic}/partition={partition}/{topic}+{partition}+{start:010}.json")
+    };
+    s3().put(&bucket, &key(0, 0), b"{\"n\":0}\n{\"n\":2}\n");
+    s3().put(&bucket, &key(0, 2), b"{\"n\":4}\n");
+    s3().put(&bucket, &key(1, 0), b"{\"n\":1}\n{\"n\":3}\n{\"n\":5}\n");
+    let is_right = || {
+        let named = std::panic::catch_unwind(|| {
+            verify::check_default_layout(kafka(), &topic, s3(), &bucket);
+        });
+        let content = std::panic::catch_unwind(|| {
+            verify::check_contents(kafka(), &topic, s3(), &bucket, "topics/");
+        });
+        (named.is_ok(), content.is_ok())
+    };
+    assert_eq!(is_right(), (true, true));
+    let spoiled: [&[u8]; 4] =
+        [b"", b"{\"n\":1}\n{\"n\":3}\n", b"{\"n\":1}\n{\"n\":3}\n{\"n\":3}\n{\"n\":5}\n", b"{}\n"];
+    for body in spoiled {
+        s3().put(&bucket, &key(1, 0), body);
+        assert_eq!(is_right(), (false, false), "{}", String::from_utf8_lossy(body));
+    }
+    s3().put(&bucket, &key(1, 0), b"{\"n\":3}\n{\"n\":1}\n{\"n\":5}\n");
+    assert_eq!(is_right(), (false, true), "the order is wrong, the content is not");
+}
+
+#[test]
+fn compressed_objects_are_unpacked_member_by_member() {
+    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+    let mut member = |text: &[u8]| {
+        let mut packed = vec![0; compressor.gzip_compress_bound(text.len())];
+        let length = compressor.gzip_compress(text, &mut packed).unwrap();
+        packed.truncate(length);
+        packed
+    };
+    let gzip = [member(b"one\n"), member(b"two\n")].concat();
+    assert_eq!(verify::lines("k.json.gz", &gzip), [b"one", b"two"]);
+    let frame = |text: &[u8]| zstd::encode_all(text, 1).unwrap();
+    let zstd = [frame(b"one\n"), frame(b"two\n")].concat();
+    assert_eq!(verify::lines("k.json.zst", &zstd), [b"one", b"two"]);
 }
