@@ -1,7 +1,13 @@
 //! The harness itself: are the servers what the other tests believe them to be?
 
+// The one line that a child says to its parent.
+#![allow(clippy::print_stdout)]
+
 mod support;
 
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -15,6 +21,36 @@ use support::{Kafka, S3Server, full_set, kafka, s3, unique, verify, wait};
 fn servers_are_installed_and_answer() {
     assert_eq!(kafka().partitions("__no_such_topic"), 0);
     s3().bucket("installed");
+    let mut python = Command::new(support::install::python());
+    assert!(python.args(["-c", "import polars, pyarrow"]).status().unwrap().success());
+}
+
+/// Servers in statics are never dropped: they go because the kernel kills them with this process.
+/// The child of this test runs another test of this binary and is killed in the middle of it.
+#[test]
+fn servers_do_not_outlive_a_killed_test_binary() {
+    const CHILD: &str = "SLUICE_TESTS_KILLED_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        println!("\nserver {}", S3Server::start().process_id());
+        std::thread::sleep(Duration::from_secs(60));
+        return;
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--nocapture", "--exact", "servers_do_not_outlive_a_killed_test_binary"]);
+    let mut child = command.env(CHILD, "1").stdout(Stdio::piped()).spawn().unwrap();
+    // Kept until the end: a child whose output nobody reads dies of that.
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let server = lines
+        .by_ref()
+        .map(Result::unwrap)
+        .find_map(|line| line.strip_prefix("server ").map(|id| format!("/proc/{id}/exe")))
+        .unwrap();
+    assert!(Path::new(&server).exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait::until("the server's end", Duration::from_secs(10), || {
+        (!Path::new(&server).exists()).then_some(())
+    });
 }
 
 #[test]

