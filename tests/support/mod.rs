@@ -22,6 +22,7 @@ pub mod install;
 pub mod kafka;
 pub mod process;
 pub mod proxy;
+pub mod readers;
 pub mod s3;
 pub mod scratch;
 pub mod verify;
