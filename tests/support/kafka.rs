@@ -9,7 +9,7 @@ pub mod groups;
 pub mod topics;
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
@@ -25,7 +25,7 @@ pub use topics::{NewRecord, Outcome, TopicRecord};
 use super::install::{self, KafkaRelease};
 use super::process::{self, Process, Signal};
 use super::proxy::kafka::{KafkaProxy, Slots};
-use super::{scratch, wait};
+use super::{ports, scratch, wait};
 
 /// A loaded machine with two cores takes 12 s to start three brokers.
 const READY_IN: Duration = Duration::from_secs(120);
@@ -104,8 +104,10 @@ impl Kafka {
                 process: Mutex::new(None),
             })
             .collect();
-        for broker in &brokers {
-            broker.format();
+        let formatting: Vec<Process> = brokers.iter().map(Broker::format).collect();
+        for (broker, mut format) in brokers.iter().zip(formatting) {
+            let status = format.wait_for_end(READY_IN);
+            assert!(status.success(), "the storage tool failed:\n{}", format.log_tail());
             broker.start(flag.clone());
         }
         for (index, ports) in ports.iter().enumerate() {
@@ -191,13 +193,11 @@ enum JvmFlag {
 }
 
 impl Broker {
-    fn format(&self) {
+    fn format(&self) -> Process {
         let mut command = self.java(&JvmFlag::UseClasses);
         command.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]);
         command.arg("server.properties");
-        let mut process = Process::start("Kafka's storage tool", command, &self.log());
-        let status = process.wait_for_end(READY_IN);
-        assert!(status.success(), "the storage tool failed:\n{}", process.log_tail());
+        Process::start("Kafka's storage tool", command, &self.log())
     }
 
     fn start(&self, flag: JvmFlag) {
@@ -248,20 +248,12 @@ fn name(index: usize) -> String {
     format!("broker-{index}")
 }
 
-/// Free ports, all held at one time so that they differ, then let go for the brokers.
 fn free_ports(brokers: usize) -> Vec<Ports> {
-    let mut held = Vec::new();
-    let mut port = || {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        held.push(listener);
-        port
-    };
     (0..brokers)
         .map(|_| Ports {
-            clients: port(),
-            controller: port(),
-            slots: (0..SLOTS).map(|_| port()).collect(),
+            clients: ports::free(),
+            controller: ports::free(),
+            slots: (0..SLOTS).map(|_| ports::free()).collect(),
         })
         .collect()
 }

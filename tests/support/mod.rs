@@ -20,6 +20,7 @@
 pub mod daemon;
 pub mod install;
 pub mod kafka;
+pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod readers;

@@ -5,7 +5,7 @@
 //! It does not own: the installation (`install.rs`), nor the proxy before it (`proxy/s3.rs`).
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::process::{self, Process, Signal};
 use super::proxy::s3::S3Proxy;
-use super::{install, runtime, scratch, wait};
+use super::{install, ports, runtime, scratch, wait};
 
 pub const ACCESS_KEY: &str = "test";
 pub const SECRET_KEY: &str = "testtest123";
@@ -52,7 +52,7 @@ impl S3Server {
     fn try_start() -> Option<Self> {
         let folder = scratch::folder("s3");
         std::fs::create_dir(folder.path().join("root")).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], ports::free()));
         let client = client(&format!("http://{address}"));
         let server = Self { address, process: Mutex::new(None), client, folder };
         server.launch();

@@ -164,6 +164,7 @@ impl Kafka {
         let consumer: BaseConsumer = self
             .client()
             .set("group.id", "tests-reader")
+            .set("fetch.wait.max.ms", "10")
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
             .set("enable.auto.commit", "false")
