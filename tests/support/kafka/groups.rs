@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use rdkafka::admin::AdminOptions;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Kafka;
-use crate::support::runtime;
+use crate::support::{runtime, wait};
 
 const ANSWER_IN: Duration = Duration::from_secs(60);
 
@@ -36,7 +38,8 @@ impl Kafka {
         for partition in 0..self.partitions(topic) {
             list.add_partition(topic, partition);
         }
-        let answer = self.in_group(group).committed_offsets(list, ANSWER_IN).unwrap();
+        let consumer = self.in_group(group);
+        let answer = patiently(|| consumer.committed_offsets(list.clone(), ANSWER_IN));
         let elements = answer.elements();
         let committed = elements.iter().map(|element| Committed {
             partition: element.partition(),
@@ -68,19 +71,22 @@ impl Kafka {
             element.set_offset(Offset::Offset(offset)).unwrap();
             element.set_metadata(metadata);
         }
-        self.in_group(group).commit(&list, CommitMode::Sync).unwrap();
+        let consumer = self.in_group(group);
+        patiently(|| consumer.commit(&list, CommitMode::Sync));
     }
 
     /// Forgets everything that an empty group has committed.
     pub fn delete_group(&self, group: &str) {
         let admin = self.admin();
-        let answer = runtime().block_on(admin.delete_groups(&[group], &Default::default()));
-        answer.unwrap().remove(0).unwrap();
+        let options = AdminOptions::new();
+        let deleted = patiently(|| runtime().block_on(admin.delete_groups(&[group], &options)));
+        assert_eq!(deleted, [Ok(group.to_owned())]);
     }
 
     /// The members of a classic group; groups of the new protocol are not described by this call.
     pub fn members(&self, group: &str) -> Vec<Member> {
-        let list = self.in_group(group).fetch_group_list(Some(group), ANSWER_IN).unwrap();
+        let consumer = self.in_group(group);
+        let list = patiently(|| consumer.fetch_group_list(Some(group), ANSWER_IN));
         let members = list.groups().iter().flat_map(|group| group.members());
         let members = members.map(|member| Member {
             id: member.id().to_owned(),
@@ -92,4 +98,33 @@ impl Kafka {
     fn in_group(&self, group: &str) -> BaseConsumer {
         self.client().set("group.id", group).set("enable.auto.commit", "false").create().unwrap()
     }
+}
+
+/// Asks until a coordinator answers: it may be on the move, or still be reading its topic.
+fn patiently<T>(ask: impl Fn() -> KafkaResult<T>) -> T {
+    let mut last = None;
+    let answer = wait::until_or(ANSWER_IN, || match ask() {
+        Ok(answer) => Some(Ok(answer)),
+        Err(error) if is_passing(&error) => {
+            last = Some(error);
+            None
+        }
+        Err(error) => Some(Err(error)),
+    });
+    answer.unwrap_or_else(|| Err(last.expect("asked at least once"))).unwrap()
+}
+
+fn is_passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+                | RDKafkaErrorCode::WaitingForCoordinator
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::RequestTimedOut
+        )
+    )
 }
