@@ -6,7 +6,7 @@
 //! It does not own: what is tested. A test that stops or kills a server starts one of its own
 //! (`Kafka::start`, `S3Server::start`).
 
-// Each test binary includes all of this and uses a part of it; helper functions are not covered by
+// Each test binary includes all of this and uses a part of it; its functions are not covered by
 // clippy's `allow-unwrap-in-tests`.
 #![allow(
     dead_code,
