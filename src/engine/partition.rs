@@ -364,6 +364,11 @@ impl Partition {
         self.open.is_some() && self.replay.is_none() && self.next.is_none()
     }
 
+    /// Returns whether `Drained` was said.
+    pub fn is_drained(&self) -> bool {
+        self.draining == Draining::Told
+    }
+
     pub fn is_stopped(&self) -> bool {
         self.is_stopped
     }

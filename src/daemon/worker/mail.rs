@@ -85,8 +85,8 @@ impl Worker {
                 drop(done.send(partition.clone()));
                 continue;
             };
-            let is_running = slot.machine().is_some();
-            if !is_running || slot.stopped.is_some() {
+            let has_more = slot.machine().is_some_and(|machine| !machine.is_drained());
+            if !has_more || slot.stopped.is_some() {
                 drop(done.send(partition.clone()));
                 continue;
             }
