@@ -257,6 +257,22 @@ impl Rebalancer {
         }
     }
 
+    /// Before a rebalance is answered: librdkafka has paused every partition and would read on from
+    /// a position that is one too high behind the end of a log (see `Worker::pause`). So each
+    /// worker strikes out what it has not handed in, and reads on by seeks of its own.
+    fn reposition(&self) {
+        let mailboxes: Vec<_> = {
+            let inner = self.lock();
+            inner.workers.iter().map(|worker| worker.mailbox.clone()).collect()
+        };
+        let (done, answered) = sync_channel(mailboxes.len().max(1));
+        for mailbox in mailboxes {
+            mailbox.send(Mail::Reposition { done: done.clone() });
+        }
+        drop(done);
+        self.wait_for_all(&answered);
+    }
+
     fn forget(&self, partitions: &[TopicPartition]) {
         let mut inner = self.lock();
         for partition in partitions {
@@ -280,6 +296,7 @@ impl Group for Rebalancer {
         self.metrics.rebalanced();
         self.gate.rebalanced();
         self.gate.membership(client.membership());
+        self.reposition();
         self.take(client, partitions);
         self.revive(client, partitions);
         self.status.assignment_received();
@@ -294,6 +311,7 @@ impl Group for Rebalancer {
             self.drain(partitions);
         }
         self.let_go(partitions);
+        self.reposition();
         if let Err(error) = client.unassign(partitions) {
             warn!(%error, "partitions could not be given back");
         }

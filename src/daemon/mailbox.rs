@@ -46,6 +46,10 @@ pub(super) enum Mail {
         partitions: Vec<TopicPartition>,
         done: Option<SyncSender<()>>,
     },
+    /// A rebalance has begun: read every partition on from its machine's cursor, by a seek.
+    Reposition {
+        done: SyncSender<()>,
+    },
     Settled {
         address: Address,
         result: Box<Result<Settlement, StopReason>>,

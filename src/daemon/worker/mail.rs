@@ -31,6 +31,12 @@ impl Worker {
                 }
                 drop(done);
             }
+            Mail::Reposition { done } => {
+                for address in self.addresses() {
+                    self.strike_out(address);
+                }
+                drop(done);
+            }
             Mail::Settled { address, result } => self.settled(address, *result),
             Mail::Committed(address) => self.committed(address),
             Mail::CommitRefused { address, code } => self.commit_refused(address, code),

@@ -241,11 +241,15 @@ impl Worker {
         }
     }
 
+    /// Stops fetching the partition. What it was resumed at must be said by a seek: librdkafka 2.12
+    /// would go on behind the last message of an array, and takes the end of the log for one (it
+    /// counts its offset plus one, `rd_kafka_q_serve_rkmessages`), so it would skip a record.
     pub(super) fn pause(&mut self, address: Address) {
         let Some(slot) = self.slots.get_mut(&address).filter(|slot| !slot.is_paused) else {
             return;
         };
         slot.is_paused = true;
+        slot.must_seek = true;
         if let Some(attached) = &self.attached
             && let Err(error) =
                 attached.client.client().pause(std::slice::from_ref(&slot.partition))
@@ -261,6 +265,5 @@ impl Worker {
         let Some(slot) = self.slots.get_mut(&address) else { return };
         self.aside -= slot.aside.len();
         slot.aside.clear();
-        slot.must_seek = true;
     }
 }
