@@ -9,9 +9,12 @@
 
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+
+use waiting::Waiting;
 
 use crate::model::{CommitFault, Offset, TopicPartition, Uptime};
 
@@ -20,12 +23,8 @@ use crate::model::{CommitFault, Offset, TopicPartition, Uptime};
 pub const ENTRIES_MAX: usize = 64;
 /// Bytes of metadata in one request.
 pub const REQUEST_BYTES_MAX: usize = 256 * 1024;
-/// A code in no list is repeated this often before it counts as a refusal (rule 4).
-pub const UNLISTED_MAX: u32 = 10;
 /// Frozen or killed for this long while still assigned: subscribe anew (rule 5).
 pub const FREEZE_MAX: Duration = Duration::from_secs(15);
-const RETRY_FIRST: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(2);
 
 /// One machine and one token: answers go to it, never to a partition's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,17 +114,8 @@ pub enum Outcome {
 struct Token {
     partition: TopicPartition,
     waiting: Option<Waiting>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    offset: Offset,
-    metadata: String,
-    /// It was part of a request whose answer says nothing about it.
-    alone: bool,
-    attempts: u32,
-    unlisted: u32,
-    not_before: Uptime,
+    /// What it wanted was refused once: it never travels in a group again.
+    was_refused: bool,
 }
 
 #[derive(Debug)]
@@ -185,7 +175,7 @@ impl Committer {
 
     /// A partition was assigned: this address may commit for it from now on.
     pub fn assigned(&mut self, address: Address, partition: TopicPartition) {
-        self.tokens.insert(address, Token { partition, waiting: None });
+        self.tokens.insert(address, Token { partition, waiting: None, was_refused: false });
     }
 
     /// Kills tokens: what they had waiting is gone, what is on its way is answered to nobody.
@@ -219,7 +209,7 @@ impl Committer {
         token.waiting = Some(Waiting {
             offset,
             metadata,
-            alone: false,
+            alone: token.was_refused,
             attempts: 0,
             unlisted: 0,
             not_before: now,
@@ -377,6 +367,7 @@ impl Committer {
             let Some(waiting) = token.waiting.as_mut() else { continue };
             if is_alone && waiting.is_refused_by(found.fault) {
                 token.waiting = None;
+                token.was_refused = true;
                 let (address, code) = (*address, found.code.clone());
                 self.outcomes.push_back(Outcome::Refused { address, code });
                 continue;
@@ -398,26 +389,5 @@ impl Committer {
                 self.queue.push_front(*address);
             }
         }
-    }
-}
-
-impl Waiting {
-    /// Counts an answer to a request of its own; true if it is definite.
-    fn is_refused_by(&mut self, fault: CommitFault) -> bool {
-        match fault {
-            CommitFault::Refused => true,
-            CommitFault::Unlisted => {
-                self.unlisted += 1;
-                self.unlisted >= UNLISTED_MAX
-            }
-            CommitFault::Ambiguous
-            | CommitFault::Freeze
-            | CommitFault::Kill
-            | CommitFault::NewClient => false,
-        }
-    }
-
-    fn delay(&self) -> Duration {
-        RETRY_FIRST.saturating_mul(1 << self.attempts.min(8)).min(RETRY_MAX)
     }
 }
