@@ -7,3 +7,38 @@ pub mod demo;
 pub mod emulate;
 pub mod posts;
 pub mod progress;
+pub mod run;
+pub mod settings;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Moves Kafka topics into S3, each record exactly once.
+///
+/// Exit codes: 0 all is well, 1 findings, 65 stopped by a record or lost records, 69 a service is
+/// unreachable, 70 a bug, 78 the configuration has faults.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: settings::Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Emulate(emulate::Arguments),
+}
+
+/// Runs what the command line asks for.
+pub fn main() -> ExitCode {
+    let Arguments { common, command } = Arguments::parse();
+    let code = match command {
+        Command::Run(arguments) => run::main(&common, &arguments),
+        Command::Emulate(arguments) => emulate::main(&common, &arguments),
+    };
+    ExitCode::from(code)
+}

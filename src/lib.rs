@@ -7,8 +7,11 @@
 //! arrows between the layers.
 
 pub mod command;
+pub mod config;
+pub mod daemon;
 pub mod engine;
 pub mod format;
 pub mod kafka;
 pub mod layout;
 pub mod model;
+pub mod s3;

@@ -1,5 +1,5 @@
 //! The `sluice` program: hands the command line to the library and ends with its exit code.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    sluice::command::main()
 }

@@ -23,6 +23,8 @@ use thiserror::Error;
 
 use crate::command::posts::Kind;
 use crate::command::progress::{Display, Progress};
+use crate::command::settings::{Common, print, say};
+use crate::daemon::connect::client_properties;
 use crate::model::{NameError, Topic};
 use pace::Pace;
 use produce::{KeyChoice, Plan, produce};
@@ -56,6 +58,30 @@ pub struct Arguments {
     /// The records' keys
     #[arg(long, value_enum, default_value_t)]
     pub key: KeyChoice,
+}
+
+/// Runs the command. The servers come from the command line, or else from the configuration, with
+/// its security.
+pub(super) fn main(common: &Common, arguments: &Arguments) -> u8 {
+    let properties = match &arguments.bootstrap_servers {
+        Some(_) => BTreeMap::new(),
+        None => match common.load() {
+            Ok(settings) => client_properties(&settings.kafka),
+            Err(code) => return code,
+        },
+    };
+    let outcome =
+        stop_on_signals().and_then(|stop| run(arguments, &properties, &stop, Display::of_stderr()));
+    match outcome {
+        Ok(outcome) => {
+            print(&outcome.to_string());
+            outcome.exit_code()
+        }
+        Err(error) => {
+            say(&format!("sluice emulate: {error}"));
+            error.exit_code()
+        }
+    }
 }
 
 /// Why nothing was sent, or not all.

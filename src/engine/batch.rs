@@ -263,6 +263,7 @@ impl OpenBatch {
             batch: self.birth.batch,
             batch_start: self.birth.start,
             first: span.first,
+            layout: Arc::clone(&self.birth.layout),
         })
     }
 
@@ -367,8 +368,9 @@ impl OpenBatch {
         {
             self.parts.push(Part { object: Arc::clone(&description), number, body });
         }
-        let (count, stored_bytes) = (buffer.count, buffer.stored_bytes());
-        SealedObject { description, count, whole: buffer.take_whole(), stored_bytes }
+        let (count, parts) = (buffer.count, buffer.parts());
+        let stored_bytes = buffer.stored_bytes();
+        SealedObject { description, count, whole: buffer.take_whole(), parts, stored_bytes }
     }
 
     /// Throws the batch away and names the objects of which parts may be in S3.

@@ -7,12 +7,18 @@
 //! One request is on its way at a time, one commit per partition, in order. Nothing of a token
 //! that is dead travels, and what is answered to it later is thrown away.
 
+mod message;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+
+pub use message::{
+    Address, CommitAnswer, CommitEntry, CommitRequest, FaultCode, GroupProtocol, Membership,
+    Outcome,
+};
 
 use waiting::Waiting;
 
@@ -25,90 +31,6 @@ pub const ENTRIES_MAX: usize = 64;
 pub const REQUEST_BYTES_MAX: usize = 256 * 1024;
 /// Frozen or killed for this long while still assigned: subscribe anew (rule 5).
 pub const FREEZE_MAX: Duration = Duration::from_secs(15);
-
-/// One machine and one token: answers go to it, never to a partition's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(pub u64);
-
-/// What the client says of its place in the group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Membership {
-    pub member: String,
-    /// Generation (classic) or member epoch (KIP-848).
-    pub generation: i32,
-}
-
-/// The lowest generation at which a broker checks commits: below it, it takes them from anybody
-/// while the group is empty (rule 5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupProtocol {
-    Classic,
-    Consumer,
-}
-
-impl GroupProtocol {
-    fn is_member(self, generation: i32) -> bool {
-        match self {
-            Self::Classic => generation >= 0,
-            Self::Consumer => generation > 0,
-        }
-    }
-}
-
-/// A commit as it travels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitEntry {
-    pub partition: TopicPartition,
-    pub offset: Offset,
-    pub metadata: String,
-}
-
-/// What to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitRequest {
-    pub id: u64,
-    pub entries: Vec<CommitEntry>,
-}
-
-/// The answer to a request, by code: the whole request's, and each partition's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitAnswer {
-    pub id: u64,
-    pub faults: Vec<FaultCode>,
-}
-
-/// A code that is not success, and what it stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FaultCode {
-    pub fault: CommitFault,
-    pub code: String,
-}
-
-/// What the committer has to tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Committed(Address),
-    Refused {
-        address: Address,
-        code: String,
-    },
-    /// Every token is dead: this membership may not commit once more.
-    KilledAll {
-        code: String,
-    },
-    Frozen {
-        code: String,
-    },
-    /// The client cannot heal: make a new one.
-    NewClient {
-        code: String,
-    },
-    /// Leave the group and come back.
-    Resubscribe,
-    Retried {
-        code: String,
-    },
-}
 
 #[derive(Debug)]
 struct Token {
@@ -176,6 +98,26 @@ impl Committer {
     /// A partition was assigned: this address may commit for it from now on.
     pub fn assigned(&mut self, address: Address, partition: TopicPartition) {
         self.tokens.insert(address, Token { partition, waiting: None, was_refused: false });
+    }
+
+    /// Gives the partition of a living token another address; false if the token is dead or has a
+    /// commit waiting or on its way.
+    pub fn replace(&mut self, old: Address, new: Address) -> bool {
+        let is_idle = self.tokens.get(&old).is_some_and(|token| token.waiting.is_none());
+        if !is_idle || self.is_in_flight(&[old]) {
+            return false;
+        }
+        if let Some(token) = self.tokens.remove(&old) {
+            self.tokens.insert(new, token);
+        }
+        true
+    }
+
+    /// Returns the addresses that commit for these partitions.
+    pub fn addresses_of(&self, partitions: &[TopicPartition]) -> Vec<Address> {
+        let is_of = |token: &Token| partitions.contains(&token.partition);
+        let found = self.tokens.iter().filter(|(_, token)| is_of(token));
+        found.map(|(address, _)| *address).collect()
     }
 
     /// Kills tokens: what they had waiting is gone, what is on its way is answered to nobody.

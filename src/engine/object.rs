@@ -4,10 +4,12 @@
 //! It does not own: which records belong to it, its name, sending anything.
 
 use std::mem;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::format::{Compression, Compressors, Encoding};
+use crate::layout::Layout;
 use crate::model::{BatchId, ObjectKey, Offset, Record, TopicPartition};
 
 /// S3 refuses parts below this size, but for the last ("Amazon S3 multipart upload limits").
@@ -42,6 +44,8 @@ pub struct ObjectDescription {
     pub batch_start: Offset,
     /// Offset of the object's own first record.
     pub first: Offset,
+    /// The batch's layout, which names the bucket.
+    pub layout: Arc<Layout>,
 }
 
 /// Sizes that decide when bytes move on.

@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use message::{Action, Input, Now, Report};
 
 use super::batch::{OpenBatch, SealedBatch, Workshop};
-use super::{ObjectId, ObjectSizes, Plan, Source, StopReason};
+use super::{ObjectDescription, ObjectId, ObjectSizes, Plan, Source, StopReason};
 use crate::layout::Layout;
 use crate::model::{Offset, SealPolicy, Uptime};
 
@@ -127,7 +127,8 @@ pub struct Partition {
     tail: Offset,
     committed: Offset,
     committed_metadata: String,
-    refresh_at: Uptime,
+    /// None: what is committed is not ours any more.
+    refresh_at: Option<Uptime>,
     /// The end of the log, until a record arrives behind it.
     log_end: Option<Offset>,
     replay: Option<Replay>,
@@ -161,7 +162,7 @@ impl Partition {
             tail: start.offset,
             committed: start.offset,
             committed_metadata: start.metadata,
-            refresh_at: now.uptime.after(REFRESH_FIRST),
+            refresh_at: Some(now.uptime.after(REFRESH_FIRST)),
             log_end: None,
             replay: None,
             open: None,
@@ -233,7 +234,7 @@ impl Partition {
         };
         let short = self.replay.as_ref().and_then(|replay| replay.short_since);
         let short = short.map(|(since, _)| since.after(SHORT_LOG_WAIT));
-        let refresh = self.may_refresh().then_some(self.refresh_at);
+        let refresh = self.refresh_at.filter(|_| self.may_refresh());
         [age, short, refresh].into_iter().flatten().min()
     }
 
@@ -257,6 +258,28 @@ impl Partition {
     pub fn published_to(&self) -> Offset {
         let current = self.current.as_ref().filter(|at| matches!(at.stage, Stage::Published));
         current.map_or(self.committed, |at| at.batch.plan.range.end())
+    }
+
+    /// Returns the id of the topic that the machine reads.
+    pub fn topic_id(&self) -> crate::model::TopicId {
+        self.source.topic_id
+    }
+
+    /// Returns what was said of an object of the batch that is being published.
+    pub fn description(&self, object: ObjectId) -> Option<Arc<ObjectDescription>> {
+        let objects = self.current.iter().flat_map(|current| &current.batch.objects);
+        let found = objects.map(|sealed| &sealed.description).find(|about| about.id == object);
+        found.map(Arc::clone)
+    }
+
+    /// Returns whether a batch is open that may be sealed now: a replay ends where its plan says.
+    pub fn may_seal(&self) -> bool {
+        self.open.is_some() && self.replay.is_none() && self.next.is_none()
+    }
+
+    /// Returns whether `Drained` was said.
+    pub fn is_drained(&self) -> bool {
+        self.draining == Draining::Told
     }
 
     pub fn is_stopped(&self) -> bool {

@@ -14,6 +14,8 @@ pub struct SealedObject {
     pub count: u64,
     /// The whole object; none if its bytes went up as parts.
     pub whole: Option<Bytes>,
+    /// How many parts it went up in.
+    pub parts: u32,
     /// Size as stored, parts included.
     pub stored_bytes: u64,
 }
@@ -41,13 +43,10 @@ impl SealedBatch {
 
     /// Hands out the object at `index` with its bytes, if it is whole. Whoever gets them accounts
     /// for them.
-    pub(in crate::engine) fn hand_out(
-        &mut self,
-        index: usize,
-    ) -> Option<(Arc<ObjectDescription>, u64, Option<Bytes>)> {
+    pub(in crate::engine) fn hand_out(&mut self, index: usize) -> Option<SealedObject> {
         let object = self.objects.get_mut(index)?;
-        let body = object.whole.take();
-        self.held_bytes -= body.as_ref().map_or(0, Bytes::len);
-        Some((Arc::clone(&object.description), object.count, body))
+        let handed = object.clone();
+        self.held_bytes -= object.whole.take().as_ref().map_or(0, Bytes::len);
+        Some(handed)
     }
 }

@@ -19,7 +19,7 @@ impl Partition {
                 Some(Stage::Planning | Stage::Claiming | Stage::Publishing { .. }) => {}
             }
         }
-        if self.may_refresh() && now.uptime >= self.refresh_at {
+        if self.may_refresh() && self.refresh_at.is_some_and(|at| now.uptime >= at) {
             let (offset, metadata) = (self.committed, self.committed_metadata.clone());
             self.commit(CommitFor::Refresh, offset, metadata);
         }
@@ -98,7 +98,7 @@ impl Partition {
         };
         self.committed = commit.offset;
         self.committed_metadata = commit.metadata;
-        self.refresh_at = now.uptime.after(REFRESH_EVERY);
+        self.refresh_at = self.refresh_at.map(|_| now.uptime.after(REFRESH_EVERY));
         self.actions.push_back(Action::Report(Report::Committed { offset: commit.offset }));
         if self.is_stopped {
             return Ok(());
@@ -116,7 +116,7 @@ impl Partition {
     }
 
     pub(super) fn commit_refused(&mut self, now: Now, code: String) -> Result<(), StopReason> {
-        self.refresh_at = now.uptime.after(REFRESH_EVERY);
+        self.refresh_at = self.refresh_at.map(|_| now.uptime.after(REFRESH_EVERY));
         match self.commit.take() {
             Some(commit) => Err(StopReason::CommitRefused { offset: commit.offset, code }),
             None => Err(PartitionError::CommitUnasked.into()),

@@ -12,6 +12,9 @@ impl Partition {
             return;
         }
         self.is_stopped = true;
+        if matches!(reason, StopReason::TopicRecreated { .. }) {
+            self.refresh_at = None;
+        }
         self.actions.retain(|action| {
             matches!(action, Action::Commit { .. } | Action::Abort(_) | Action::Report(_))
         });
@@ -27,7 +30,7 @@ impl Partition {
         let sealed = self.next.take().map(|next| next.batch).into_iter();
         let sealed = sealed.chain(self.current.take().map(|current| current.batch));
         for object in sealed.flat_map(|batch| batch.objects) {
-            if object.whole.is_none() {
+            if object.parts > 0 {
                 aborted.push(object.description.id);
             }
         }

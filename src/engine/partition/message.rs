@@ -74,6 +74,7 @@ pub enum Action {
     Complete {
         object: Arc<ObjectDescription>,
         count: u64,
+        parts: u32,
     },
     /// Forget this object, whose parts may be in S3.
     Abort(ObjectId),

@@ -90,10 +90,11 @@ fn ids<'a>(objects: impl Iterator<Item = &'a SealedObject>) -> BTreeSet<ObjectId
 fn publish(current: &mut Current, places: Range<usize>, actions: &mut VecDeque<Action>) {
     let plan: Arc<str> = current.batch.plan.encode().into();
     for index in places {
-        let Some((object, count, body)) = current.batch.hand_out(index) else { return };
-        actions.push_back(match body {
+        let Some(handed) = current.batch.hand_out(index) else { return };
+        let (object, count) = (handed.description, handed.count);
+        actions.push_back(match handed.whole {
             Some(body) => Action::Put { object, count, plan: Arc::clone(&plan), body },
-            None => Action::Complete { object, count },
+            None => Action::Complete { object, count, parts: handed.parts },
         });
     }
 }

@@ -186,7 +186,7 @@ impl Partition {
     }
 
     fn abort_parts_of(&mut self, batch: &SealedBatch) {
-        for object in batch.objects.iter().filter(|object| object.whole.is_none()) {
+        for object in batch.objects.iter().filter(|object| object.parts > 0) {
             self.actions.push_back(Action::Abort(object.description.id));
         }
     }

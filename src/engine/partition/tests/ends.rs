@@ -110,9 +110,19 @@ fn a_stopped_partition_refreshes_what_kafka_has() {
     rig.read(1, "a");
     rig.committed();
     let plan = rig.in_kafka.clone();
-    assert_eq!(rig.read(1, "a"), ["abort 0", "stop bug"]);
+    assert_eq!(rig.read(1, "a"), ["stop bug"], "nothing went up in parts");
     assert_eq!(rig.wait(DAY), ["commit 0 plan [0, 2)"]);
     assert_eq!(rig.commit, Some(plan));
+}
+
+#[test]
+fn what_belongs_to_another_topic_of_this_name_is_not_kept_alive() {
+    let mut rig = Rig::new(options());
+    let (found, expected) = ("1".to_owned(), "7".to_owned());
+    let said = rig.say(Input::PublishRefused(StopReason::TopicRecreated { found, expected }));
+    assert_eq!(said, ["stop topic_recreated"]);
+    assert!(rig.wait(2 * DAY).is_empty());
+    assert_eq!(rig.machine.poll_deadline(), None);
 }
 
 #[test]

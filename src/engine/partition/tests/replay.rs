@@ -6,6 +6,7 @@ use super::rig::{Rig, options, with_parts};
 use crate::engine::partition::{Input, OnLostRecords, PartitionOptions, Report};
 use crate::engine::sample::layout;
 use crate::engine::{Digest, DigestEntry, Plan};
+use crate::layout::{Layout, TimeSource};
 use crate::model::SealReason;
 
 const FOUR: [(i64, &str); 4] = [(0, "a"), (1, "b"), (2, "-"), (3, "a")];
@@ -85,6 +86,18 @@ fn a_replay_keeps_the_layout_of_its_plan_and_the_next_batch_has_the_new_one() {
     rig.read(4, "a");
     rig.say(Input::Seal(SealReason::Request));
     assert_eq!(rig.committed(), ["put topics/pin/0/4.json"]);
+}
+
+#[test]
+fn a_replay_keeps_the_time_at_which_its_batch_opened() {
+    let opened = layout("{time:%H-%M-%S}", "{start}");
+    let layout = Arc::new(Layout { time: TimeSource::Opened, ..opened });
+    let mut rig = four_with(PartitionOptions { layout, ..options() });
+    rig.wait(3_600);
+    rig.read(0, "a");
+    rig.read(1, "b");
+    rig.read(2, "-");
+    assert_eq!(rig.read(3, "a"), ["put topics/22-13-20/0.json"]);
 }
 
 #[test]

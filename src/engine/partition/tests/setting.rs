@@ -7,6 +7,7 @@ use crate::engine::ObjectSizes;
 use crate::engine::partition::{OnLostRecords, PartitionOptions};
 use crate::engine::sample::{compressed, layout};
 use crate::format::Compression;
+use crate::layout::{Layout, TimeSource};
 use crate::model::SealPolicy;
 
 /// What stands at one offset of the log.
@@ -28,11 +29,12 @@ pub(super) fn options(choice: u8) -> PartitionOptions {
         0 => ("{topic}/partition={partition}", START, 1_000_000),
         1 => (ROUTED, START, 1_000_000),
         2 => (ROUTED, "{topic}+{partition}+{start:010}+{last:010}+{count}", 50),
-        _ => (ROUTED, START, 60),
+        _ => ("{topic}/{partition}/{time:%M-%S}/{field:/kind}", START, 60),
     };
     let compression = Compression::ALL[usize::from(choice / 4) % Compression::ALL.len()];
+    let time = TimeSource::Opened;
     PartitionOptions {
-        layout: Arc::new(compressed(layout(path, name), compression)),
+        layout: Arc::new(Layout { time, ..compressed(layout(path, name), compression) }),
         seal: SealPolicy {
             records: (choice % 4 == 1).then_some(7),
             bytes: (!choice.is_multiple_of(4)).then_some(400),

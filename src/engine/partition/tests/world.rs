@@ -239,7 +239,9 @@ impl World {
                     let whole = Some(body.to_vec());
                     self.publishing.push_back(Publishing { object, count, whole });
                 }
-                Action::Complete { object, count } => {
+                Action::Complete { object, count, parts } => {
+                    let there = self.parts.get(&object.id).map_or(0, BTreeMap::len);
+                    assert_eq!(usize::try_from(parts).unwrap(), there, "{object:?}");
                     self.publishing.push_back(Publishing { object, count, whole: None });
                 }
                 Action::Abort(object) => drop(self.parts.remove(&object)),

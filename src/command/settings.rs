@@ -1,0 +1,104 @@
+//! The configuration of a command: where the file is, what was set beside it, how faults are shown.
+//!
+//! It owns: `--config`, `--set`, `--log`, printing faults and warnings, starting the log.
+//! It does not own: what keys there are (`config`).
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::config::{self, FileText, Loaded, Settings, Sources};
+use crate::daemon::log;
+
+/// The configuration has faults.
+pub(super) const EXIT_CONFIG: u8 = 78;
+
+/// What every command takes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Common {
+    /// The configuration file; else $SLUICE_CONFIG, /etc/sluice/connector.toml, ./connector.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Sets a key over file and environment, as `seal.age="5 s"`; may be repeated
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The level of the log, as `log.level`: error, warn, info, debug, trace or `module=level`
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log: Option<String>,
+}
+
+impl Common {
+    /// Returns the settings, or prints every fault and returns the exit code.
+    pub(super) fn load(&self) -> Result<Settings, u8> {
+        let variables = environment();
+        let file = match config::find_file(self.config.as_deref(), &variables) {
+            None => None,
+            Some(path) => match config::read_file(&path) {
+                Ok(file) => Some(file),
+                Err(faults) => return Err(refuse(&faults)),
+            },
+        };
+        self.load_text(file.as_ref(), &variables)
+    }
+
+    /// The same from a text that is in memory.
+    pub(super) fn load_text(
+        &self,
+        file: Option<&FileText>,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Settings, u8> {
+        let mut arguments = self.set.clone();
+        if let Some(level) = &self.log {
+            arguments.push(format!("log.level={level}"));
+        }
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let sources = Sources { file, variables, arguments: &arguments, cores };
+        match config::load(&sources) {
+            Ok(Loaded { settings, warnings }) => {
+                for warning in warnings {
+                    say(&format!("warning: {warning}"));
+                }
+                Ok(settings)
+            }
+            Err(faults) => Err(refuse(&faults)),
+        }
+    }
+}
+
+/// Returns the environment; names and values that are not UTF-8 are none of ours.
+pub(super) fn environment() -> BTreeMap<String, String> {
+    let pairs = std::env::vars_os();
+    pairs
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn refuse(faults: &impl Display) -> u8 {
+    say(&faults.to_string());
+    EXIT_CONFIG
+}
+
+/// Writes a line for people to stderr.
+pub(super) fn say(line: &str) {
+    writeln!(std::io::stderr().lock(), "{}", line.trim_end()).ok();
+}
+
+/// Writes a line of the command's own output.
+pub(super) fn print(line: &str) {
+    writeln!(std::io::stdout().lock(), "{}", line.trim_end()).ok();
+}
+
+/// Starts the log as the settings say; on failure prints why and returns the exit code.
+pub(super) fn start_log(settings: &Arc<Settings>) -> Result<(), u8> {
+    let format = match settings.log.format {
+        config::LogFormat::Auto => log::LogFormat::Auto,
+        config::LogFormat::Text => log::LogFormat::Text,
+        config::LogFormat::Json => log::LogFormat::Json,
+        config::LogFormat::Journald => log::LogFormat::Journald,
+    };
+    let journal = std::env::var_os("JOURNAL_STREAM");
+    log::start(format, &settings.log.level, journal.as_deref()).map_err(|error| refuse(&error))
+}

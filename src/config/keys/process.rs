@@ -1,0 +1,58 @@
+//! Keys below `[limits]`, `[http]` and `[log]`.
+//!
+//! It owns: their defaults and texts. It does not own: what they mean (`config/process.rs`).
+
+use super::Kind::{Choice, Count, Duration, Flag, Size, Text, Workers};
+use super::Presence::Default;
+use super::{Key, key};
+
+pub const KEYS: &[Key] = &[
+    key(
+        "limits.memory",
+        Size,
+        Default("\"256 MiB\""),
+        "prefetched records, open batches and parts in flight together",
+    ),
+    key(
+        "limits.open_objects",
+        Count,
+        Default("50_000"),
+        "objects being filled at a time; over it the largest batches are sealed early",
+    ),
+    key(
+        "limits.workers",
+        Workers,
+        Default("\"cores\""),
+        "threads that frame and compress; `\"cores\"` takes fewer where `memory` is short",
+    ),
+    key(
+        "limits.drain",
+        Duration,
+        Default("\"60 s\""),
+        "how long a stop may take to finish what is open; the unit's `TimeoutStopSec` must be above it",
+    ),
+    key(
+        "http.listen",
+        Text,
+        Default("\"127.0.0.1:9464\""),
+        "address of /metrics, /healthz, /readyz and the status page; port 0 picks one",
+    ),
+    key(
+        "http.partition_metrics",
+        Flag,
+        Default("true"),
+        "a series per partition; `false` for thousands of them",
+    ),
+    key(
+        "log.format",
+        Choice(&["auto", "text", "json", "journald"]),
+        Default("\"auto\""),
+        "`auto`: the journal under systemd, else text",
+    ),
+    key(
+        "log.level",
+        Text,
+        Default("\"info\""),
+        "`error`, `warn`, `info`, `debug`, `trace` or `off`; per part as in `info,sluice::kafka=debug`",
+    ),
+];

@@ -1,0 +1,164 @@
+//! Properties of librdkafka: which ones a user may set.
+//!
+//! It owns: the list of those that Sluice sets itself, and the key to use instead.
+//! It does not own: what the others mean; librdkafka judges them when the client is made.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use config::ValueKind;
+
+use super::problem::Problem;
+use super::reader::{Found, Reader, is_secret, kind_of};
+use super::tree::join;
+use super::{Protocol, Sources};
+
+const PROPERTIES: &str = "kafka.properties";
+
+/// Properties that have a key of their own.
+const OWNED: &[(&str, &str)] = &[
+    ("bootstrap.servers", "kafka.bootstrap_servers"),
+    ("metadata.broker.list", "kafka.bootstrap_servers"),
+    ("group.id", "kafka.group_id"),
+    ("group.protocol", "kafka.protocol"),
+    ("auto.offset.reset", "kafka.start"),
+    ("topic.auto.offset.reset", "kafka.start"),
+    ("security.protocol", "kafka.tls.enabled"),
+    ("sasl.mechanism", "kafka.auth.method"),
+    ("sasl.mechanisms", "kafka.auth.method"),
+    ("sasl.username", "kafka.auth.username"),
+    ("sasl.password", "kafka.auth.password"),
+    ("ssl.ca.location", "kafka.tls.ca_file"),
+    ("ssl.certificate.location", "kafka.tls.certificate_file"),
+    ("ssl.key.location", "kafka.tls.key_file"),
+    ("queued.min.messages", "limits.memory"),
+    ("queued.max.messages.kbytes", "limits.memory"),
+    ("log_level", "log.level"),
+];
+
+/// Properties that exactly-once rests on.
+const RESERVED: &[&str] = &[
+    "client.id",
+    "enable.auto.commit",
+    "auto.commit.enable",
+    "auto.commit.interval.ms",
+    "enable.auto.offset.store",
+    "enable.partition.eof",
+    "isolation.level",
+    "offset.store.method",
+    "offset.store.path",
+    "offset.store.sync.interval.ms",
+];
+
+/// Properties that brokers decide under KIP-848, and the strategy that Sluice sets under classic.
+const OF_CLASSIC: &[&str] = &["session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type"];
+const STRATEGY: &str = "partition.assignment.strategy";
+
+/// What the user passes on to librdkafka. `Debug` prints the names only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Properties(BTreeMap<String, String>);
+
+impl Properties {
+    /// Returns names and values in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Reads `kafka.properties`.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    sources: &Sources<'_>,
+    protocol: Option<Protocol>,
+) -> Properties {
+    let Some(Found { spot, value }) = reader.find(PROPERTIES) else {
+        return Properties::default();
+    };
+    let ValueKind::Table(table) = &value.kind else {
+        let expected = "a table of names in quotes".to_owned();
+        let found = kind_of(value);
+        reader.fault(&spot, Problem::WrongType { expected, found });
+        return Properties::default();
+    };
+    let mut properties = BTreeMap::new();
+    let mut names: Vec<_> = table.iter().collect();
+    names.sort_by_key(|(name, _)| *name);
+    for (name, value) in names {
+        let spot = reader.found(join(PROPERTIES, name), value).spot;
+        let text = match &value.kind {
+            // The walk over unknown keys says that the name wants quotes.
+            ValueKind::Table(_) => continue,
+            ValueKind::String(text) => Ok(text.clone()),
+            ValueKind::I64(number) => Ok(number.to_string()),
+            ValueKind::Float(number) => Ok(number.to_string()),
+            ValueKind::Boolean(flag) => Ok(flag.to_string()),
+            _ => Err(Problem::WrongType {
+                expected: "a text, number or boolean".to_owned(),
+                found: kind_of(value),
+            }),
+        };
+        match check_name(name, protocol).map_or(text, Err) {
+            Ok(text) => {
+                if is_secret(&spot.key) {
+                    reader.judge_plain_secret(&spot, sources);
+                }
+                properties.insert(name.clone(), text);
+            }
+            Err(problem) => reader.fault(&spot, problem),
+        }
+    }
+    Properties(properties)
+}
+
+fn check_name(name: &str, protocol: Option<Protocol>) -> Option<Problem> {
+    let is_name_byte =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    if let Some((_, key)) = OWNED.iter().find(|(owned, _)| *owned == name) {
+        return Some(Problem::OwnedProperty { key });
+    }
+    if RESERVED.contains(&name) {
+        return Some(Problem::ReservedProperty);
+    }
+    if name == STRATEGY {
+        return Some(Problem::OwnedProperty { key: "kafka.protocol" });
+    }
+    if protocol == Some(Protocol::Consumer) && OF_CLASSIC.contains(&name) {
+        return Some(Problem::PropertyOfClassic);
+    }
+    (name.is_empty() || !name.bytes().all(is_name_byte)).then_some(Problem::PropertyName)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys;
+
+    #[test]
+    fn every_owned_property_names_a_key_that_exists() {
+        for (name, key) in OWNED {
+            assert!(keys::find(key).is_some(), "{key}");
+            assert!(!RESERVED.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_group_protocol_decides_is_refused_under_that_protocol_only() {
+        for name in OF_CLASSIC {
+            assert_eq!(check_name(name, Some(Protocol::Classic)), None);
+            let problem = check_name(name, Some(Protocol::Consumer));
+            assert_eq!(problem, Some(Problem::PropertyOfClassic));
+        }
+        let strategy = check_name("partition.assignment.strategy", Some(Protocol::Classic));
+        assert_eq!(strategy, Some(Problem::OwnedProperty { key: "kafka.protocol" }));
+    }
+}

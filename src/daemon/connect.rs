@@ -1,0 +1,79 @@
+//! From settings to clients: librdkafka's properties, and how S3 is spoken to.
+
+use std::collections::BTreeMap;
+
+use crate::config::{KafkaSettings, Protocol, S3Credentials, S3Settings, Settings};
+use crate::kafka::{self, ConsumerOptions};
+use crate::s3::{S3Options, StaticCredentials};
+
+/// Returns the properties that any client of this cluster needs: servers and security, and what
+/// the user set.
+pub fn client_properties(settings: &KafkaSettings) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in settings.properties.iter() {
+        all.insert(name.to_owned(), value.to_owned());
+    }
+    let mut set = |name: &str, value: String| drop(all.insert(name.to_owned(), value));
+    set("bootstrap.servers", settings.bootstrap_servers.join(","));
+    let protocol = match (&settings.auth, &settings.tls) {
+        (None, None) => "plaintext",
+        (None, Some(_)) => "ssl",
+        (Some(_), None) => "sasl_plaintext",
+        (Some(_), Some(_)) => "sasl_ssl",
+    };
+    set("security.protocol", protocol.to_owned());
+    if let Some(auth) = &settings.auth {
+        set("sasl.mechanism", auth.method.mechanism().to_owned());
+        set("sasl.username", auth.username.clone());
+        set("sasl.password", auth.password.reveal().to_owned());
+    }
+    if let Some(tls) = &settings.tls {
+        if let Some(file) = &tls.ca_file {
+            set("ssl.ca.location", file.display().to_string());
+        }
+        if let Some(client) = &tls.client {
+            set("ssl.certificate.location", client.certificate_file.display().to_string());
+            set("ssl.key.location", client.key_file.display().to_string());
+        }
+    }
+    all
+}
+
+/// Returns what the consumer is made of. `client_name` tells this process from others.
+pub(crate) fn consumer_options(settings: &Settings, client_name: String) -> ConsumerOptions {
+    ConsumerOptions {
+        group: settings.kafka.group_id.clone(),
+        protocol: protocol(settings.kafka.protocol),
+        client_name,
+        properties: client_properties(&settings.kafka),
+        prefetch_bytes: settings.limits.prefetch_bytes_per_worker(),
+    }
+}
+
+pub(super) fn protocol(protocol: Protocol) -> kafka::Protocol {
+    match protocol {
+        Protocol::Classic => kafka::Protocol::Classic,
+        Protocol::Consumer => kafka::Protocol::Consumer,
+    }
+}
+
+/// Returns how S3 is spoken to.
+pub fn s3_options(settings: &S3Settings) -> S3Options {
+    let credentials = match &settings.credentials {
+        S3Credentials::Chain => None,
+        S3Credentials::Keys { access_key_id, secret_access_key, session_token } => {
+            Some(StaticCredentials {
+                access_key_id: access_key_id.reveal().to_owned(),
+                secret_access_key: secret_access_key.reveal().to_owned(),
+                session_token: session_token.as_ref().map(|token| token.reveal().to_owned()),
+            })
+        }
+    };
+    S3Options {
+        region: settings.region.clone(),
+        endpoint: settings.endpoint.clone(),
+        path_style: settings.path_style,
+        conditional_writes: settings.conditional_writes,
+        credentials,
+    }
+}

@@ -1,0 +1,199 @@
+//! The daemon's own HTTP: metrics, health, readiness and the status page, under bounds.
+//!
+//! It owns: routes, their answers, the bounds on connections, time and memory.
+//! It does not own: what is shown (`metrics`, `status`), nor how the page looks (`page`).
+//!
+//! Assumes nothing of the other side: whoever can reach the port may send garbage, nothing, or
+//! thousands of connections. Records never wait for any of it.
+//!
+//! Why not keep-alive: a connection that serves one request within one deadline needs no other
+//! rule against slow senders, slow readers and idle ones. A scrape costs one more handshake.
+
+mod connections;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::{info, warn};
+
+use super::metrics::{self, Metrics};
+use super::page;
+use super::status::{Health, Readiness, Status};
+use crate::model::{Timestamp, Uptime};
+
+pub use connections::{CONNECTION_TIME_MAX, CONNECTIONS_MAX, HttpServer};
+
+/// Answers that are held in memory at one time. With a series per partition one has some megabytes
+/// at thousands of partitions.
+const ANSWERS_MAX: usize = 8;
+/// Rows of the page's table.
+const ROWS_MAX: usize = 200;
+const TEXT: &str = "text/plain; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+/// The page is one document with its styles in it, and nothing else may be loaded by it.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What is shown.
+#[derive(Clone, Debug)]
+pub struct Site {
+    pub metrics: Metrics,
+    pub status: Status,
+    /// Where `Uptime` counts from.
+    pub started: Instant,
+    /// The first line of the page: which of several daemons this is.
+    pub title: Arc<str>,
+}
+
+impl Site {
+    fn now(&self) -> Uptime {
+        Uptime::new(self.started.elapsed())
+    }
+}
+
+/// Serves until stopped. Must be called on a tokio runtime; `listener` is bound by the caller, who
+/// can say what is wrong with the address.
+pub fn serve(listener: TcpListener, site: Site) -> std::io::Result<HttpServer> {
+    serve_within(CONNECTION_TIME_MAX, listener, site)
+}
+
+fn serve_within(
+    time_max: Duration,
+    listener: TcpListener,
+    site: Site,
+) -> std::io::Result<HttpServer> {
+    let address: SocketAddr = listener.local_addr()?;
+    let status = site.status.clone();
+    let (metrics, started) = (site.metrics.clone(), site.started);
+    // Each second: what the page needs to tell the rate.
+    let each_second = move || {
+        status.records_written(Uptime::new(started.elapsed()), metrics.totals().written_records);
+    };
+    let server = connections::start(listener, address, routes(site), each_second, time_max);
+    info!(%address, "http listening");
+    Ok(server)
+}
+
+#[derive(Clone, Debug)]
+struct Shared {
+    site: Site,
+    answers: Arc<Semaphore>,
+}
+
+fn routes(site: Site) -> Router {
+    let shared = Shared { site, answers: Arc::new(Semaphore::new(ANSWERS_MAX)) };
+    Router::new()
+        .route("/", get(show_page))
+        .route("/metrics", get(show_metrics))
+        .route("/healthz", get(show_health))
+        .route("/readyz", get(show_readiness))
+        .fallback(not_found)
+        .with_state(shared)
+}
+
+async fn show_page(State(shared): State<Shared>) -> Response {
+    let permit = permit(&shared).await;
+    let site = &shared.site;
+    let now = site.now();
+    let facts = page::Facts {
+        title: &site.title,
+        snapshot: &site.status.snapshot(now, ROWS_MAX),
+        totals: site.metrics.totals(),
+        uptime: now,
+        wall: wall_clock(),
+    };
+    answer(StatusCode::OK, HTML, page::render(&facts).into_bytes(), permit)
+}
+
+async fn show_metrics(State(shared): State<Shared>) -> Response {
+    let permit = permit(&shared).await;
+    match shared.site.metrics.text() {
+        Ok(text) => answer(StatusCode::OK, metrics::CONTENT_TYPE, text, permit),
+        Err(error) => {
+            warn!(%error, "metrics cannot be shown");
+            answer(StatusCode::INTERNAL_SERVER_ERROR, TEXT, line(error), permit)
+        }
+    }
+}
+
+async fn show_health(State(shared): State<Shared>) -> Response {
+    let health = shared.site.status.health(shared.site.now());
+    let code = match health {
+        Health::Moving => StatusCode::OK,
+        Health::Stuck(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    answer(code, TEXT, line(health), None)
+}
+
+async fn show_readiness(State(shared): State<Shared>) -> Response {
+    let readiness = shared.site.status.readiness();
+    let code = match readiness {
+        Readiness::Ready => StatusCode::OK,
+        Readiness::Draining | Readiness::Unassigned { .. } | Readiness::StoreUnreached { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    };
+    answer(code, TEXT, line(readiness), None)
+}
+
+async fn not_found() -> Response {
+    let known = "not found: there are /, /metrics, /healthz and /readyz";
+    answer(StatusCode::NOT_FOUND, TEXT, line(known), None)
+}
+
+/// Waits for a place among the answers in memory; the connection's own deadline ends the wait.
+async fn permit(shared: &Shared) -> Option<OwnedSemaphorePermit> {
+    Arc::clone(&shared.answers).acquire_owned().await.ok()
+}
+
+/// An answer's bytes and its place among those in memory: given back when the bytes are sent, or
+/// the connection is gone.
+struct Held {
+    bytes: Vec<u8>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn answer(
+    code: StatusCode,
+    content_type: &'static str,
+    bytes: Vec<u8>,
+    permit: Option<OwnedSemaphorePermit>,
+) -> Response {
+    let headers: [(HeaderName, HeaderValue); 4] = [
+        (CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")),
+    ];
+    let body = Body::from(Bytes::from_owner(Held { bytes, _permit: permit }));
+    (code, headers, body).into_response()
+}
+
+fn line(text: impl std::fmt::Display) -> Vec<u8> {
+    format!("{text}\n").into_bytes()
+}
+
+fn wall_clock() -> Timestamp {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let millis = since_epoch.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0));
+    Timestamp::from_millis(millis)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! Where log lines go and how they look.
+//!
+//! It owns: the choice between text, JSON and the journal, and the subscriber.
+//! It does not own: what is logged, nor the option's place in the file.
+//!
+//! A line that cannot be written is lost without a word: a closed stderr or a full disk below it
+//! must not end the daemon.
+
+use std::ffi::OsStr;
+use std::io::{self, IsTerminal};
+use std::os::unix::fs::MetadataExt;
+
+use thiserror::Error;
+use tracing::Subscriber;
+use tracing_subscriber::filter::{EnvFilter, ParseError};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+/// Our fields in the journal: `journalctl SLUICE_TOPIC=pin`.
+const JOURNAL_PREFIX: &str = "SLUICE";
+
+/// `log.format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// The journal if stderr leads there, else text.
+    Auto,
+    Text,
+    Json,
+    Journald,
+}
+
+impl LogFormat {
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Text, Self::Json, Self::Journald];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Journald => "journald",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.as_str() == text)
+    }
+}
+
+/// Why there is no log.
+#[derive(Debug, Error)]
+pub enum LogError {
+    #[error(
+        "`log.level` is `{level}`, which is no level (error, warn, info, debug, trace, off) nor a \
+         list of `module=level`: {source}"
+    )]
+    Level { level: String, source: ParseError },
+    #[error("`log.format` is `journald`, but the journal cannot be reached ({0}): take `text`")]
+    Journal(io::Error),
+    #[error("the log was set up before: report this as a bug")]
+    Twice(#[from] TryInitError),
+}
+
+/// Sends what the process logs from now on to where `format` says. `journal_stream` is the value
+/// of `JOURNAL_STREAM`.
+pub fn start(
+    format: LogFormat,
+    level: &str,
+    journal_stream: Option<&OsStr>,
+) -> Result<(), LogError> {
+    match format {
+        LogFormat::Text => start_text(level),
+        LogFormat::Json => Ok(json(filter(level)?, io::stderr).try_init()?),
+        LogFormat::Journald => {
+            let journal = journal().map_err(LogError::Journal)?;
+            Ok(tracing_subscriber::registry().with(filter(level)?).with(journal).try_init()?)
+        }
+        LogFormat::Auto if leads_to_journal(journal_stream, stderr_is()) => match journal() {
+            Ok(journal) => {
+                Ok(tracing_subscriber::registry().with(filter(level)?).with(journal).try_init()?)
+            }
+            // It takes the lines from stderr just as well, only without fields.
+            Err(_) => start_text(level),
+        },
+        LogFormat::Auto => start_text(level),
+    }
+}
+
+/// Returns an error if `level` is not one; what `start` would say.
+pub fn check_level(level: &str) -> Result<(), LogError> {
+    filter(level).map(drop)
+}
+
+fn start_text(level: &str) -> Result<(), LogError> {
+    let colours = if io::stderr().is_terminal() { Colours::Shown } else { Colours::Plain };
+    Ok(text(filter(level)?, io::stderr, colours).try_init()?)
+}
+
+fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    EnvFilter::builder()
+        .parse(level)
+        .map_err(|source| LogError::Level { level: level.to_owned(), source })
+}
+
+fn journal() -> io::Result<tracing_journald::Layer> {
+    Ok(tracing_journald::layer()?.with_field_prefix(Some(JOURNAL_PREFIX.to_owned())))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Colours {
+    Shown,
+    Plain,
+}
+
+fn text<W>(filter: EnvFilter, writer: W, colours: Colours) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    // `log_internal_errors` prints to stderr and panics if that is closed.
+    let layer = fmt::layer()
+        .with_ansi(colours == Colours::Shown)
+        .with_target(false)
+        .log_internal_errors(false)
+        .with_writer(writer);
+    tracing_subscriber::registry().with(filter).with(layer)
+}
+
+fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let layer =
+        fmt::layer().json().flatten_event(true).log_internal_errors(false).with_writer(writer);
+    tracing_subscriber::registry().with(filter).with(layer)
+}
+
+/// Device and inode of a file.
+type FileId = (u64, u64);
+
+/// `JOURNAL_STREAM` is inherited by children whose stderr leads elsewhere, so it names device and
+/// inode of the stream it means (systemd.exec(5)).
+fn leads_to_journal(journal_stream: Option<&OsStr>, stderr: Option<FileId>) -> bool {
+    let named = journal_stream.and_then(|text| {
+        let (device, inode) = text.to_str()?.split_once(':')?;
+        Some((device.parse().ok()?, inode.parse().ok()?))
+    });
+    named.is_some() && named == stderr
+}
+
+fn stderr_is() -> Option<FileId> {
+    let metadata = std::fs::metadata("/proc/self/fd/2").ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::subscriber::with_default;
+
+    use super::*;
+
+    #[derive(Clone, Debug, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no test panics with it").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Lines {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("as above").clone()).expect("UTF-8")
+        }
+    }
+
+    #[derive(Debug)]
+    struct Closed;
+
+    impl io::Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::from(io::ErrorKind::BrokenPipe))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::Error::from(io::ErrorKind::BrokenPipe))
+        }
+    }
+
+    #[test]
+    fn formats_are_read_as_they_are_written() {
+        for format in LogFormat::ALL {
+            assert_eq!(LogFormat::parse(format.as_str()), Some(format));
+        }
+        assert_eq!(LogFormat::parse("TEXT"), None);
+    }
+
+    #[test]
+    fn text_is_plain_and_below_the_level_nothing_is_said() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let filter = filter("info").expect("a level");
+        with_default(text(filter, move || writer.clone(), Colours::Plain), || {
+            tracing::info!(topic = "pin", "assigned\u{1b}[31m");
+            tracing::debug!("not this");
+        });
+        let said = lines.text();
+        assert!(said.contains(" INFO assigned"), "{said}");
+        assert!(said.contains("topic=\"pin\"") && !said.contains("not this"), "{said}");
+        assert!(!said.contains('\u{1b}'), "{said}");
+    }
+
+    #[test]
+    fn json_has_fields_at_the_top() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        with_default(json(filter("info").expect("a level"), move || writer.clone()), || {
+            tracing::warn!(bytes = 7, "large");
+        });
+        let line: serde_json::Value = serde_json::from_str(&lines.text()).expect("JSON");
+        assert_eq!((&line["message"], &line["bytes"]), (&"large".into(), &7.into()));
+    }
+
+    #[test]
+    fn a_closed_stderr_does_not_panic() {
+        let off = || filter("trace").expect("a level");
+        with_default(text(off(), || Closed, Colours::Plain), || tracing::error!("lost"));
+        with_default(json(off(), || Closed), || tracing::error!("lost"));
+    }
+
+    #[test]
+    fn only_a_stderr_that_is_the_named_stream_is_the_journal() {
+        let stderr = Some((9, 1234));
+        assert!(leads_to_journal(Some(OsStr::new("9:1234")), stderr));
+        let others = [None, Some("9:1235"), Some("9"), Some(""), Some("x:y")];
+        for other in others {
+            assert!(!leads_to_journal(other.map(OsStr::new), stderr), "{other:?}");
+        }
+        assert!(!leads_to_journal(Some(OsStr::new("9:1234")), None));
+    }
+
+    #[test]
+    fn a_wrong_level_is_named() {
+        let error = check_level("sluice=loud").expect_err("no such level").to_string();
+        assert!(error.starts_with("`log.level` is `sluice=loud`, which is no level"), "{error}");
+        check_level("warn,sluice=debug").expect("a list");
+    }
+}

@@ -1,0 +1,137 @@
+//! The mailbox of a worker: small facts from other threads, and how they wake it.
+//!
+//! It owns: the queue of facts, waking a worker wherever it waits.
+//! It does not own: what the facts mean. Records never travel here.
+//!
+//! Bound: each fact answers something that the worker asked for (a job, a commit, a settlement) or
+//! is one of a rebalance, so there are never more of them than partitions and jobs under way.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::engine::{Address, ObjectId, StopReason};
+use crate::kafka::ffi::{ClientHandle, Committed, QueueHandle, WorkerQueue};
+use crate::model::{SealReason, TopicPartition};
+use crate::s3::Answer;
+
+use super::settler::Settlement;
+
+/// One fact.
+#[derive(Debug)]
+pub(super) enum Mail {
+    /// A client begins: this is the queue to read.
+    Client {
+        queue: WorkerQueue,
+        client: ClientHandle,
+    },
+    /// The client ends: drop everything of it, then answer.
+    ClientGone {
+        done: SyncSender<()>,
+    },
+    Assigned {
+        address: Address,
+        partition: TopicPartition,
+        committed: Committed,
+    },
+    /// Finish what can be finished of these partitions; each is answered when it has.
+    Drain {
+        partitions: Vec<TopicPartition>,
+        reason: SealReason,
+        done: SyncSender<TopicPartition>,
+    },
+    /// Their tokens are dead: throw them away, then answer.
+    Drop {
+        partitions: Vec<TopicPartition>,
+        done: Option<SyncSender<()>>,
+    },
+    Settled {
+        address: Address,
+        result: Box<Result<Settlement, StopReason>>,
+    },
+    Committed(Address),
+    CommitRefused {
+        address: Address,
+        code: String,
+    },
+    /// An answer about an object.
+    Upload {
+        address: Address,
+        object: ObjectId,
+        answer: Answer,
+    },
+    /// A part is stored: its bytes are free.
+    PartStored {
+        address: Address,
+        answer: Answer,
+    },
+    /// An answer about the partition's claim.
+    Claim {
+        address: Address,
+        answer: Answer,
+    },
+    /// The log's start and end, asked for because a position was out of range.
+    Watermarks {
+        address: Address,
+        low: crate::model::Offset,
+        high: crate::model::Offset,
+    },
+    /// The topic was created anew or is gone.
+    TopicIs {
+        partition: TopicPartition,
+        found: crate::model::TopicId,
+    },
+    /// Close every open batch.
+    Seal,
+    Stop,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    mails: Mutex<Inner>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    mails: VecDeque<Mail>,
+    queue: Option<QueueHandle>,
+}
+
+/// Both ends: whoever holds it may send; the worker takes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mailbox(Arc<Shared>);
+
+impl Mailbox {
+    pub(super) fn send(&self, mail: Mail) {
+        let queue = {
+            let mut inner = self.0.mails.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.mails.push_back(mail);
+            inner.queue.clone()
+        };
+        self.0.arrived.notify_one();
+        if let Some(queue) = queue {
+            queue.wake();
+        }
+    }
+
+    /// The worker reads this queue from now on, and waits there.
+    pub(super) fn wakes(&self, queue: Option<QueueHandle>) {
+        self.0.mails.lock().unwrap_or_else(PoisonError::into_inner).queue = queue;
+    }
+
+    /// Takes all that is there.
+    pub(super) fn take(&self) -> VecDeque<Mail> {
+        let mut inner = self.0.mails.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut inner.mails)
+    }
+
+    /// Waits for mail without reading records.
+    pub(super) fn wait(&self, at_most: Duration) {
+        let inner = self.0.mails.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.mails.is_empty() {
+            drop(self.0.arrived.wait_timeout(inner, at_most));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use std::time::Duration;
+
+use super::super::status::{Status, Stopped};
+use super::*;
+use crate::model::ObjectKey;
+
+fn at(seconds: u64) -> Uptime {
+    Uptime::new(Duration::from_secs(seconds))
+}
+
+fn page(status: &Status, totals: Totals) -> String {
+    let snapshot = status.snapshot(at(90), 200);
+    let wall = Timestamp::from_millis(1_629_804_231_000);
+    render(&Facts { title: "sluice", snapshot: &snapshot, totals, uptime: at(90), wall })
+}
+
+fn partition(topic: &str, index: i32) -> TopicPartition {
+    TopicPartition::new(topic, index).expect("a valid name")
+}
+
+#[test]
+fn a_daemon_without_anything_has_a_whole_page() {
+    let page = page(&Status::new(), Totals::default());
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    assert!(!page.contains("{{") && !page.contains("<script"));
+    assert!(page.contains("None is assigned to this process."));
+    assert!(page.contains("None since the start."));
+    assert!(page.contains("2021-08-24 11:23:51 UTC"));
+}
+
+#[test]
+fn nothing_from_outside_becomes_html() {
+    let status = Status::new();
+    let evil = "<script>alert('x')</script>\"&\u{0}{{title}}";
+    status.member_is(evil);
+    status.store_failed(at(0), evil);
+    status.error_seen(SeenError::new(Timestamp::from_millis(0), "data", evil, evil));
+    let row = PartitionRow {
+        state: "stopped",
+        last_key: ObjectKey::new("topics/<b>/'\"&").ok(),
+        stopped: Some(Stopped { reason: "gap", text: evil.into() }),
+        ..PartitionRow::default()
+    };
+    status.partitions_are([(partition("pin", 0), row)]);
+    let page = page(&status, Totals::default());
+    assert!(!page.contains("<script") && !page.contains("<b>/") && !page.contains('\u{0}'));
+    let safe = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;\u{fffd}{{title}}";
+    assert_eq!(page.matches(safe).count(), 5);
+}
+
+#[test]
+fn a_stopped_partition_says_why_and_the_page_says_so_on_top() {
+    let status = Status::new();
+    status.assignment_received();
+    status.store_answered();
+    assert!(page(&status, Totals::default()).contains("Everything is as it should be."));
+    let text: std::sync::Arc<str> = "the plan does not parse: run `sluice recover`".into();
+    let row = PartitionRow {
+        state: "stopped",
+        stopped: Some(Stopped { reason: "foreign_plan", text }),
+        ..PartitionRow::default()
+    };
+    status.partitions_are([(partition("pin", 3), row)]);
+    let page = page(&status, Totals::default());
+    assert!(page.contains("1 partition waits for a person, see below"));
+    let why = "<span>foreign_plan</span> the plan does not parse: run `sluice recover`";
+    assert!(page.contains(why));
+    assert!(page.contains("<title>! sluice - Sluice</title>"));
+}
+
+#[test]
+fn rows_are_bounded_and_the_page_says_how_many_are_missing() {
+    let status = Status::new();
+    status.partitions_are((0..5_000).map(|index| (partition("pin", index), Default::default())));
+    let page = page(&status, Totals::default());
+    assert_eq!(page.matches("<tbody>").count(), 200);
+    assert!(page.contains("and 4,800 more that are better off"));
+    assert!(page.len() < 200_000, "{} bytes", page.len());
+}
+
+#[test]
+fn numbers_are_written_for_people() {
+    let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+    for (number, text) in cases {
+        assert_eq!(grouped(number), text);
+    }
+    let spans = [(9, "9 s"), (90, "1 min 30 s"), (3_725, "1 h 2 min"), (90_000, "1 d 1 h")];
+    for (seconds, text) in spans {
+        assert_eq!(span(seconds), text);
+    }
+    assert_eq!(offset(None), "–");
+    let memory =
+        Totals { memory_used_bytes: 64 << 20, memory_limit_bytes: 256 << 20, ..Totals::default() };
+    let page = page(&Status::new(), memory);
+    assert!(
+        page.contains("64.0 MiB") && page.contains("of 256.0 MiB") && page.contains("width:25%")
+    );
+}

@@ -1,0 +1,155 @@
+//! The daemon from start to stop: threads, the polling loop, the order of an orderly end.
+//!
+//! It owns: every thread and task, readiness, the watchdog, the exit.
+//! It does not own: the work itself (`worker`, `group`, `gate`, `settler`, the upload runtime).
+//!
+//! The order of an orderly stop: records are taken no more (polling goes on), open batches are
+//! sealed, planned, published, committed, all within `limits.drain`; the group is left, the client
+//! closed, unfinished uploads aborted, HTTP stopped. Any step may be cut off: whoever comes next
+//! finishes what was planned.
+
+mod client;
+mod parts;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use thiserror::Error;
+use tracing::{error, info, warn};
+
+use super::clock::Clock;
+use super::notify::Notify;
+use crate::config::Settings;
+use crate::kafka::ConsumerError;
+use crate::s3::StoresError;
+
+use client::{ClientEnd, ClientRun};
+use parts::Parts;
+
+/// Brokers that cannot be reached at start for this long: the process ends and is started anew.
+pub const START_MAX: Duration = Duration::from_secs(300);
+
+/// What other threads ask of a running daemon. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Control(Arc<Wishes>);
+
+#[derive(Debug, Default)]
+struct Wishes {
+    stop: AtomicBool,
+    seal: AtomicBool,
+}
+
+impl Control {
+    /// Asks for an orderly stop.
+    pub fn stop(&self) {
+        self.0.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Asks to close every open batch now.
+    pub fn seal(&self) {
+        self.0.seal.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.0.stop.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn take_seal(&self) -> bool {
+        self.0.seal.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// Why a daemon ended other than by being asked to.
+#[derive(Debug, Error)]
+pub enum RunError {
+    #[error("{0}")]
+    Consumer(#[from] ConsumerError),
+    #[error("{0}")]
+    Stores(#[from] StoresError),
+    #[error("`http.listen` = `{address}` cannot be listened on: {error}")]
+    Listen { address: SocketAddr, error: std::io::Error },
+    #[error("a thread or runtime could not be started: {0}")]
+    Thread(std::io::Error),
+    #[error("no broker of `kafka.bootstrap_servers` answered for {} s: is Kafka up, and are its addresses right?", START_MAX.as_secs())]
+    KafkaUnreached,
+    #[error(
+        "every partition is stopped by an `on_... = \"stop\"`: look at the records named above"
+    )]
+    AllStopped,
+    #[error("{what} ended unexpectedly: please report this with the log")]
+    Bug { what: &'static str },
+}
+
+impl RunError {
+    /// Returns the exit code by kind: 78 Config, 69 Unavailable, 65 Data, 70 Bug.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Consumer(ConsumerError::Property { .. }) | Self::Stores(_) => 78,
+            Self::Listen { .. } => 78,
+            Self::Consumer(_) | Self::KafkaUnreached => 69,
+            Self::AllStopped => 65,
+            Self::Thread(_) | Self::Bug { .. } => 70,
+        }
+    }
+}
+
+/// What a running daemon tells whoever started it.
+pub trait Watcher: Send + Sync + fmt::Debug {
+    /// HTTP is served there.
+    fn listening(&self, address: SocketAddr);
+    /// Called about ten times a second with the records that are in S3.
+    fn written(&self, records: u64);
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn listening(&self, _address: SocketAddr) {}
+    fn written(&self, _records: u64) {}
+}
+
+/// Runs a daemon until it is asked to stop. Blocks; polls Kafka on the calling thread.
+pub fn run(
+    settings: Arc<Settings>,
+    control: &Control,
+    notify: &Notify,
+    watcher: &dyn Watcher,
+) -> Result<(), RunError> {
+    let clock = Clock::start();
+    let mut parts = Parts::start(settings, clock)?;
+    watcher.listening(parts.address);
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        group = %parts.settings.kafka.group_id,
+        bucket = %parts.settings.s3.bucket,
+        workers = parts.workers.len(),
+        "sluice starts"
+    );
+    let result = loop {
+        let mut run = ClientRun::start(&mut parts)?;
+        match run.poll(&mut parts, control, notify, watcher) {
+            Ok(ClientEnd::Stopped) => {
+                run.end(&mut parts);
+                break Ok(());
+            }
+            Ok(ClientEnd::Renew) => {
+                warn!("the Kafka client is made anew");
+                run.end(&mut parts);
+            }
+            Err(error) => {
+                error!(%error, "sluice ends");
+                run.end(&mut parts);
+                break Err(error);
+            }
+        }
+    };
+    notify.stopping();
+    parts.stop();
+    info!("sluice has stopped");
+    result
+}

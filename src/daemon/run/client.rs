@@ -1,0 +1,289 @@
+//! One Kafka client from its first poll to its close.
+
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tracing::{debug, error, info, warn};
+
+use super::parts::{Parts, spawn};
+use super::{Control, RunError, START_MAX, Watcher};
+use crate::config::Topics;
+use crate::daemon::clock::wall;
+use crate::daemon::connect::consumer_options;
+use crate::daemon::gate::Order;
+use crate::daemon::group::WorkerSide;
+use crate::daemon::mailbox::Mail;
+use crate::daemon::notify::Notify;
+use crate::daemon::status::{LoopName, Readiness, SeenError};
+use crate::kafka::ffi::WorkerQueue;
+use crate::kafka::{GroupConsumer, Seen};
+use crate::model::{SealReason, Topic, Uptime};
+
+/// One poll; the membership is looked at between polls.
+const POLL: Duration = Duration::from_millis(100);
+/// Topics by pattern are looked for this often.
+const TOPICS_EVERY: Duration = Duration::from_secs(30);
+const TOPICS_MAX: Duration = Duration::from_secs(2);
+/// Leaving the group, once everything is drained.
+const LEAVE_MAX: Duration = Duration::from_secs(10);
+/// Told to systemd and the page this often.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// How a client ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientEnd {
+    Stopped,
+    Renew,
+}
+
+pub(super) struct ClientRun {
+    consumer: GroupConsumer,
+    commits: JoinHandle<()>,
+    subscribed: Vec<Topic>,
+    topics_at: Uptime,
+    tell_at: Uptime,
+    is_reached: bool,
+    started: Uptime,
+    is_ready: bool,
+}
+
+impl ClientRun {
+    pub(super) fn start(parts: &mut Parts) -> Result<Self, RunError> {
+        let name = format!("{:08x}", rand::random::<u32>());
+        let options = consumer_options(&parts.settings, name);
+        let consumer = GroupConsumer::new(&options, parts.rebalancer.clone())?;
+        let client = consumer.handle();
+        let no_queue = |_| RunError::Bug { what: "a queue of the client" };
+        let now = parts.clock.uptime();
+        let mut sides = Vec::new();
+        for worker in &parts.workers {
+            let queue = WorkerQueue::new(&client).map_err(no_queue)?;
+            let side = WorkerSide { mailbox: worker.mailbox.clone(), queue: Some(queue.handle()) };
+            worker.mailbox.send(Mail::Client { queue, client: client.clone() });
+            sides.push(side);
+        }
+        parts.rebalancer.workers_are(sides, parts.status.loop_started(LoopName::Poll, now));
+        parts.settler.client(client.clone());
+        let commits = parts.gate.client_is_new(&client).map_err(no_queue)?;
+        let gate = std::sync::Arc::clone(&parts.gate);
+        let heartbeat = parts.status.loop_started(LoopName::Commit, now);
+        let commits = spawn("sluice-commit", move || {
+            commits.run(&gate, |now| heartbeat.beat(now));
+            heartbeat.finish();
+        })?;
+        drop(client);
+        let mut run = Self {
+            consumer,
+            commits,
+            subscribed: Vec::new(),
+            topics_at: now,
+            tell_at: now,
+            is_reached: false,
+            started: now,
+            is_ready: false,
+        };
+        run.subscribe(parts)?;
+        Ok(run)
+    }
+
+    /// Subscribes, or changes the subscription if the topics that match the pattern have changed.
+    fn subscribe(&mut self, parts: &Parts) -> Result<(), RunError> {
+        self.topics_at = parts.clock.uptime().after(TOPICS_EVERY);
+        let topics = match &parts.settings.kafka.topics {
+            Topics::Names(names) => names.clone(),
+            Topics::Pattern(pattern) => {
+                let all = match self.consumer.topic_names(TOPICS_MAX) {
+                    Ok(all) => all,
+                    Err(error) => {
+                        warn!(%error, "topics could not be listed, it is tried again");
+                        self.topics_at = parts.clock.uptime().after(TELL_EVERY);
+                        return Ok(());
+                    }
+                };
+                let mut found: Vec<_> =
+                    all.into_iter().filter(|topic| pattern.matches(topic)).collect();
+                found.sort();
+                if found.is_empty() {
+                    warn!(pattern = pattern.as_str(), "no topic matches `kafka.topics_regex` yet");
+                    self.topics_at = parts.clock.uptime().after(TELL_EVERY * 5);
+                    return Ok(());
+                }
+                found
+            }
+        };
+        if topics != self.subscribed {
+            info!(topics = topics.len(), "subscribing");
+            self.consumer.subscribe(&topics)?;
+            parts.settler.topics(topics.clone());
+            self.subscribed = topics;
+        }
+        Ok(())
+    }
+
+    /// Polls until the daemon is asked to stop, or the client has to be made anew.
+    pub(super) fn poll(
+        &mut self,
+        parts: &mut Parts,
+        control: &Control,
+        notify: &Notify,
+        watcher: &dyn Watcher,
+    ) -> Result<ClientEnd, RunError> {
+        loop {
+            if let Some(end) = self.poll_once(parts) {
+                return Ok(end);
+            }
+            if control.is_stopping() {
+                self.drain(parts, notify);
+                return Ok(ClientEnd::Stopped);
+            }
+            if control.take_seal() {
+                info!("every open batch is sealed, as was asked");
+                for worker in &parts.workers {
+                    worker.mailbox.send(Mail::Seal);
+                }
+            }
+            let now = parts.clock.uptime();
+            watcher.written(parts.metrics.totals().written_records);
+            self.check(parts, now)?;
+            if now >= self.tell_at {
+                self.tell_at = now.after(TELL_EVERY);
+                self.tell(parts, notify, now);
+            }
+            if now >= self.topics_at && matches!(parts.settings.kafka.topics, Topics::Pattern(_)) {
+                self.subscribe(parts)?;
+            }
+        }
+    }
+
+    /// One poll, the membership, and what the gate asks for.
+    fn poll_once(&mut self, parts: &Parts) -> Option<ClientEnd> {
+        parts.rebalancer.beat();
+        match self.consumer.poll(POLL) {
+            Seen::Nothing => {}
+            Seen::Trouble { code, text } => {
+                debug!(code, text, "the client reports trouble and goes on");
+                parts.metrics.error_handled("kafka");
+                let remedy = "it is tried again for ever";
+                parts.status.error_seen(SeenError::new(wall(), "kafka", &text, remedy));
+            }
+            Seen::Fatal { code, text } => {
+                error!(code, text, "the client cannot go on");
+                parts.metrics.error_handled("kafka_fatal");
+                return Some(ClientEnd::Renew);
+            }
+        }
+        let handle = self.consumer.handle();
+        let membership = handle.client().membership();
+        if let Some(membership) = &membership {
+            let text = match membership.member_id.as_str() {
+                "" => "not in the group".to_owned(),
+                _ => format!("in the group, generation {}", membership.generation),
+            };
+            parts.status.member_is(&text);
+        }
+        parts.gate.membership(membership);
+        match parts.gate.take_order() {
+            None => None,
+            Some(Order::NewClient) => Some(ClientEnd::Renew),
+            Some(Order::Resubscribe) => {
+                self.consumer.unsubscribe();
+                self.poll_until_given_back(parts);
+                let topics = std::mem::take(&mut self.subscribed);
+                if self.consumer.subscribe(&topics).is_err() {
+                    return Some(ClientEnd::Renew);
+                }
+                self.subscribed = topics;
+                None
+            }
+        }
+    }
+
+    fn poll_until_given_back(&self, parts: &Parts) {
+        let deadline = parts.clock.uptime().after(LEAVE_MAX);
+        while !parts.rebalancer.assigned_partitions().is_empty() && parts.clock.uptime() < deadline
+        {
+            parts.rebalancer.beat();
+            self.consumer.poll(POLL);
+        }
+    }
+
+    /// What ends the process: threads that died, brokers never reached, everything stopped.
+    fn check(&mut self, parts: &Parts, now: Uptime) -> Result<(), RunError> {
+        if parts.workers.iter().any(|worker| worker.thread.is_finished()) {
+            return Err(RunError::Bug { what: "a worker" });
+        }
+        if self.commits.is_finished() {
+            return Err(RunError::Bug { what: "the commit thread" });
+        }
+        if !self.is_reached {
+            let handle = self.consumer.handle();
+            self.is_reached = handle.client().cluster_id(Duration::ZERO).is_some();
+            if !self.is_reached && now.since(self.started) >= START_MAX {
+                return Err(RunError::KafkaUnreached);
+            }
+        }
+        if parts.status.is_all_stopped_as_asked() {
+            return Err(RunError::AllStopped);
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, parts: &Parts, notify: &Notify, now: Uptime) {
+        parts.status.records_written(now, parts.metrics.totals().written_records);
+        notify.feed_watchdog(&parts.status.health(now));
+        notify.status(&parts.status.line());
+        if !self.is_ready && parts.status.readiness() == Readiness::Ready {
+            self.is_ready = true;
+            info!("ready: partitions are assigned and S3 was reached");
+            notify.ready();
+        }
+    }
+
+    /// Takes no more records, and lets every batch be finished within `limits.drain`.
+    fn drain(&mut self, parts: &mut Parts, notify: &Notify) {
+        info!("draining: open batches are sealed, planned, published and committed");
+        parts.status.drain_started();
+        notify.stopping();
+        let partitions = parts.rebalancer.assigned_partitions();
+        let (done, drained) = sync_channel(partitions.len().max(1) * parts.workers.len());
+        for worker in &parts.workers {
+            let (partitions, reason) = (partitions.clone(), SealReason::Shutdown);
+            worker.mailbox.send(Mail::Drain { partitions, reason, done: done.clone() });
+        }
+        drop(done);
+        let mut waiting = partitions.len() * parts.workers.len();
+        let deadline = parts.clock.uptime().after(parts.settings.limits.drain);
+        while waiting > 0 && parts.clock.uptime() < deadline {
+            while drained.try_recv().is_ok() {
+                waiting -= 1;
+            }
+            if self.poll_once(parts).is_some() {
+                return;
+            }
+            let now = parts.clock.uptime();
+            notify.feed_watchdog(&parts.status.health(now));
+        }
+        if waiting > 0 {
+            warn!("`limits.drain` is over: what is not finished is finished at the next start");
+        }
+    }
+
+    /// Leaves the group and closes the client, once every thread has let go of it.
+    pub(super) fn end(self, parts: &mut Parts) {
+        self.consumer.unsubscribe();
+        self.poll_until_given_back(parts);
+        for worker in &parts.workers {
+            let (done, gone) = sync_channel(1);
+            worker.mailbox.send(Mail::ClientGone { done });
+            gone.recv().ok();
+        }
+        parts.settler.client_gone();
+        parts.gate.close();
+        if self.commits.join().is_err() {
+            warn!("the commit thread ended by a bug");
+        }
+        drop(self.consumer);
+        parts.rebalancer.workers_gone();
+    }
+}

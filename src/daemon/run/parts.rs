@@ -1,0 +1,221 @@
+//! What lives as long as the process: runtime, HTTP, uploads, worker threads, the settling thread.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tracing::warn;
+
+use super::RunError;
+use crate::config::{Settings, Start};
+use crate::daemon::budget::Budget;
+use crate::daemon::clock::Clock;
+use crate::daemon::connect::{protocol, s3_options};
+use crate::daemon::gate::Gate;
+use crate::daemon::group::{GroupLimits, Rebalancer};
+use crate::daemon::http::{HttpServer, Site, serve};
+use crate::daemon::mailbox::{Mail, Mailbox};
+use crate::daemon::metrics::{Metrics, PartitionSeries};
+use crate::daemon::observe::StoreObserver;
+use crate::daemon::settler::{Settler, SettlerLoop, SettlerOptions};
+use crate::daemon::status::{LoopName, Status};
+use crate::daemon::stores::Stores;
+use crate::daemon::worker::{Surroundings, Worker};
+use crate::engine::{Random, Workshop};
+use crate::format::Compressors;
+use crate::layout::RouteCache;
+use crate::s3::{AwsStores, Canceller, REQUESTS_MAX, Retry, Uploads, UploadsTask, cancellation};
+
+/// Uploads, HTTP and claims: they wait, they do not compute.
+const RUNTIME_THREADS: usize = 2;
+/// Aborting what is unfinished at the end.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+/// A quarter of `max.poll.interval.ms` (5 minutes) is the most that one rebalance may take.
+const DRAIN_MAX: Duration = Duration::from_secs(75);
+/// Half of `max.poll.interval.ms`.
+const COMMITTED_MAX: Duration = Duration::from_secs(150);
+
+/// A worker's thread and how it is written to.
+#[derive(Debug)]
+pub(super) struct WorkerThread {
+    pub(super) mailbox: Mailbox,
+    pub(super) thread: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) settings: Arc<Settings>,
+    pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
+    pub(super) status: Status,
+    pub(super) gate: Arc<Gate>,
+    pub(super) rebalancer: Arc<Rebalancer>,
+    pub(super) settler: Settler,
+    pub(super) workers: Vec<WorkerThread>,
+    pub(super) address: SocketAddr,
+    settler_thread: Option<JoinHandle<()>>,
+    http: Option<HttpServer>,
+    uploads: Option<UploadsTask>,
+    canceller: Canceller,
+    runtime: Runtime,
+}
+
+impl Parts {
+    pub(super) fn start(settings: Arc<Settings>, clock: Clock) -> Result<Self, RunError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(RUNTIME_THREADS)
+            .thread_name("sluice-upload")
+            .enable_all()
+            .build()
+            .map_err(RunError::Thread)?;
+        let series = if settings.http.partition_metrics {
+            PartitionSeries::Shown
+        } else {
+            PartitionSeries::Hidden
+        };
+        let metrics = Metrics::new(series).map_err(|_| RunError::Bug { what: "the metrics" })?;
+        let status = Status::new();
+        let (http, address) = start_http(&settings, &runtime, (&metrics, &status), clock)?;
+        let observer = StoreObserver { metrics: metrics.clone(), status: status.clone(), clock };
+        let observer = Arc::new(observer);
+        let (canceller, cancelled) = cancellation();
+        let retry = Retry::new(observer.clone(), cancelled);
+        let stores = runtime.block_on(AwsStores::connect(&s3_options(&settings.s3)))?;
+        let s3 = &settings.s3;
+        let handle = runtime.handle().clone();
+        let stores = Arc::new(Stores::new(handle, stores, &s3.bucket, s3.endpoint.clone(), retry));
+        let (uploads, task) = Uploads::start(runtime.handle(), observer, REQUESTS_MAX);
+        let gate = Gate::new(protocol(settings.kafka.protocol), clock, metrics.clone());
+        let limits =
+            GroupLimits { drain: settings.limits.drain.min(DRAIN_MAX), committed: COMMITTED_MAX };
+        let told = (metrics.clone(), status.clone());
+        let rebalancer = Rebalancer::new(Arc::clone(&gate), limits, clock, told);
+        let options = SettlerOptions {
+            group: settings.kafka.group_id.clone(),
+            claims_prefix: s3.claims_prefix.clone(),
+            starts_at_end: settings.kafka.start == Start::Latest,
+        };
+        let (settler, settling) =
+            SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);
+        let settler_thread = spawn("sluice-settle", move || settling.run())?;
+        let prefetch = settings.limits.prefetch_bytes_per_worker()
+            * u64::try_from(settings.limits.workers.get()).unwrap_or(u64::MAX);
+        let budget = Budget::new(
+            settings.limits.memory_bytes.saturating_sub(prefetch),
+            settings.limits.open_objects,
+        );
+        let around = Surroundings {
+            settings: Arc::clone(&settings),
+            clock,
+            gate: Arc::clone(&gate),
+            settler: settler.clone(),
+            uploads,
+            stores,
+            budget,
+            metrics: metrics.clone(),
+            status: status.clone(),
+        };
+        let workers = start_workers(&around)?;
+        Ok(Self {
+            settings,
+            clock,
+            metrics,
+            status,
+            gate,
+            rebalancer,
+            settler,
+            workers,
+            address,
+            settler_thread: Some(settler_thread),
+            http: Some(http),
+            uploads: Some(task),
+            canceller,
+            runtime,
+        })
+    }
+
+    /// Ends everything, in the order that `run` gives.
+    pub(super) fn stop(mut self) {
+        self.canceller.cancel();
+        for worker in &self.workers {
+            worker.mailbox.send(Mail::Stop);
+        }
+        for worker in self.workers.drain(..) {
+            if worker.thread.join().is_err() {
+                warn!("a worker ended by a bug");
+            }
+        }
+        self.settler.stop();
+        if let Some(thread) = self.settler_thread.take()
+            && thread.join().is_err()
+        {
+            warn!("the settling thread ended by a bug");
+        }
+        if let Some(uploads) = self.uploads.take()
+            && let Err(error) = self.runtime.block_on(uploads.close(CLOSE_MAX))
+        {
+            warn!(%error, "uploads were left unfinished");
+        }
+        if let Some(http) = self.http.take() {
+            self.runtime.block_on(http.stop());
+        }
+        self.runtime.shutdown_timeout(CLOSE_MAX);
+    }
+}
+
+fn start_http(
+    settings: &Arc<Settings>,
+    runtime: &Runtime,
+    told: (&Metrics, &Status),
+    clock: Clock,
+) -> Result<(HttpServer, SocketAddr), RunError> {
+    let address = settings.http.listen;
+    let listen = |error| RunError::Listen { address, error };
+    let listener = runtime.block_on(TcpListener::bind(address)).map_err(listen)?;
+    let site = Site {
+        metrics: told.0.clone(),
+        status: told.1.clone(),
+        started: clock.started(),
+        title: settings.kafka.group_id.as_str().into(),
+    };
+    let server = {
+        let _inside = runtime.enter();
+        serve(listener, site).map_err(listen)?
+    };
+    let address = server.address();
+    Ok((server, address))
+}
+
+fn start_workers(around: &Surroundings) -> Result<Vec<WorkerThread>, RunError> {
+    let count = around.settings.limits.workers.get();
+    (0..count)
+        .map(|index| {
+            let mailbox = Mailbox::default();
+            let now = around.clock.uptime();
+            let told = (
+                around.metrics.worker_started(index),
+                around.status.loop_started(LoopName::Worker(index), now),
+            );
+            let (around, inbox) = (around.clone(), mailbox.clone());
+            let thread = spawn(&format!("sluice-work-{index}"), move || {
+                let workshop = Workshop {
+                    compressors: Compressors::new(),
+                    routes: RouteCache::default(),
+                    random: Random(Box::new(rand::random)),
+                };
+                Worker::new(around, inbox, workshop, told).run();
+            })?;
+            Ok(WorkerThread { mailbox, thread })
+        })
+        .collect()
+}
+
+pub(super) fn spawn(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, RunError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(RunError::Thread)
+}

@@ -1,0 +1,459 @@
+//! Where partitions start: asks Kafka and the claims, on a thread of its own, and tells the worker.
+//!
+//! It owns: the questions that block (topic ids, members, committed offsets, log ends), the group
+//! object of `start = "latest"`, watching for topics that are created anew.
+//! It does not own: the decision (`engine::settle`), pins and claims that are written (the worker).
+//!
+//! Nothing is given up: what cannot be asked now is asked again, as long as the token lives.
+
+mod latest;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::clock::Clock;
+use super::gate::Gate;
+use super::mailbox::{Mail, Mailbox};
+use super::stores::Stores;
+use crate::engine::{
+    Address, ClaimFacts, CommittedOffset, Metadata, Source, StopReason, Verdict, settle,
+};
+use crate::kafka::CLIENT_ID_PREFIX;
+use crate::kafka::admin::{Admin, TopicDescription};
+use crate::kafka::ffi::{ClientHandle, Committed, ErrorCode};
+use crate::model::{ClusterId, GroupId, Offset, Topic, TopicId, TopicPartition, Uptime};
+use crate::s3::{CLAIM_BYTES_MAX, Claim, Claims, Etag, Stopped, StoreErrorKind};
+
+/// One question to the brokers.
+const ASK: Duration = Duration::from_secs(10);
+/// Between two tries of what could not be answered.
+const RETRY: Duration = Duration::from_secs(1);
+/// Rule 9: topic ids are compared while running.
+const WATCH: Duration = Duration::from_secs(60);
+/// More orders than this wait at the sender.
+const ORDERS_MAX: usize = 16_384;
+
+/// What settling found, for the worker to carry out.
+#[derive(Debug)]
+pub(super) struct Settlement {
+    pub(super) source: Source,
+    pub(super) verdict: Verdict,
+    /// The claim as it stands.
+    pub(super) claim: Option<(Claim, Etag)>,
+}
+
+/// A partition that wants to start.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) address: Address,
+    pub(super) partition: TopicPartition,
+    /// As the assign callback read it; none: ask.
+    pub(super) committed: Option<Committed>,
+    pub(super) mailbox: Mailbox,
+}
+
+#[derive(Debug)]
+enum Order {
+    Client(ClientHandle),
+    ClientGone {
+        done: SyncSender<()>,
+    },
+    Settle(Box<Request>),
+    Watermarks {
+        address: Address,
+        partition: TopicPartition,
+        mailbox: Mailbox,
+    },
+    Topics(Vec<Topic>),
+    /// Compare topic ids now, not at the next minute.
+    LookAtTopics,
+    Stop,
+}
+
+/// The end that takes orders.
+#[derive(Clone, Debug)]
+pub(super) struct Settler(SyncSender<Order>);
+
+impl Settler {
+    pub(super) fn client(&self, client: ClientHandle) {
+        self.send(Order::Client(client));
+    }
+
+    /// Waits until the client is let go of.
+    pub(super) fn client_gone(&self) {
+        let (done, gone) = sync_channel(1);
+        self.send(Order::ClientGone { done });
+        gone.recv().ok();
+    }
+
+    pub(super) fn settle(&self, request: Request) {
+        self.send(Order::Settle(Box::new(request)));
+    }
+
+    pub(super) fn watermarks(&self, address: Address, of: &TopicPartition, mailbox: &Mailbox) {
+        let (partition, mailbox) = (of.clone(), mailbox.clone());
+        self.send(Order::Watermarks { address, partition, mailbox });
+    }
+
+    /// What the group subscribes to.
+    pub(super) fn topics(&self, topics: Vec<Topic>) {
+        self.send(Order::Topics(topics));
+    }
+
+    pub(super) fn look_at_topics(&self) {
+        self.send(Order::LookAtTopics);
+    }
+
+    pub(super) fn stop(&self) {
+        self.send(Order::Stop);
+    }
+
+    fn send(&self, order: Order) {
+        // the thread outlives its senders; after its end nothing needs an answer
+        drop(self.0.send(order));
+    }
+}
+
+/// What the thread needs to know.
+#[derive(Clone, Debug)]
+pub(super) struct SettlerOptions {
+    pub(super) group: GroupId,
+    pub(super) claims_prefix: String,
+    pub(super) starts_at_end: bool,
+}
+
+/// A partition whose topic id is compared each minute.
+#[derive(Debug)]
+struct Watched {
+    address: Address,
+    topic_id: TopicId,
+    mailbox: Mailbox,
+}
+
+/// The thread's own.
+#[derive(Debug)]
+pub(super) struct SettlerLoop {
+    orders: Receiver<Order>,
+    options: SettlerOptions,
+    gate: Arc<Gate>,
+    stores: Arc<Stores>,
+    clock: Clock,
+    client: Option<ClientHandle>,
+    cluster: Option<ClusterId>,
+    waiting: Vec<Request>,
+    out_of_range: Vec<(Address, TopicPartition, Mailbox)>,
+    watched: BTreeMap<TopicPartition, Watched>,
+    look_at: Uptime,
+    latest: latest::Latest,
+}
+
+impl SettlerLoop {
+    pub(super) fn new(
+        options: SettlerOptions,
+        gate: Arc<Gate>,
+        stores: Arc<Stores>,
+        clock: Clock,
+    ) -> (Settler, Self) {
+        let (sender, orders) = sync_channel(ORDERS_MAX);
+        let thread = Self {
+            orders,
+            options,
+            gate,
+            stores,
+            clock,
+            client: None,
+            cluster: None,
+            waiting: Vec::new(),
+            out_of_range: Vec::new(),
+            watched: BTreeMap::new(),
+            look_at: Uptime::ZERO.after(WATCH),
+            latest: latest::Latest::default(),
+        };
+        (Settler(sender), thread)
+    }
+
+    /// Runs until it is stopped.
+    pub(super) fn run(mut self) {
+        loop {
+            let is_idle = self.waiting.is_empty() && self.out_of_range.is_empty();
+            let wait = if is_idle { WATCH } else { RETRY };
+            let wait = wait.min(self.look_at.since(self.clock.uptime()).max(RETRY));
+            match self.orders.recv_timeout(wait) {
+                Ok(order) => {
+                    if !self.take(order) {
+                        return;
+                    }
+                    while let Ok(order) = self.orders.try_recv() {
+                        if !self.take(order) {
+                            return;
+                        }
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.settle_waiting();
+            self.tell_watermarks();
+            if self.clock.uptime() >= self.look_at {
+                self.look_at_topics();
+            }
+        }
+    }
+
+    fn take(&mut self, order: Order) -> bool {
+        match order {
+            Order::Client(client) => self.client = Some(client),
+            Order::ClientGone { done } => {
+                self.client = None;
+                self.waiting.clear();
+                self.out_of_range.clear();
+                self.watched.clear();
+                done.send(()).ok();
+            }
+            Order::Settle(request) => self.waiting.push(*request),
+            Order::Watermarks { address, partition, mailbox } => {
+                self.out_of_range.push((address, partition, mailbox));
+            }
+            Order::Topics(topics) => self.latest.topics_are(topics),
+            Order::LookAtTopics => self.look_at = self.clock.uptime(),
+            Order::Stop => return false,
+        }
+        true
+    }
+
+    fn admin(&self) -> Option<Admin> {
+        self.client.as_ref().map(|client| Admin::new(client, ASK))
+    }
+
+    /// Answers how far the logs reach for those who are out of range; the others wait.
+    fn tell_watermarks(&mut self) {
+        let Some(admin) = self.admin() else { return };
+        let gate = Arc::clone(&self.gate);
+        self.out_of_range.retain(|(address, partition, mailbox)| {
+            if !gate.is_alive(*address) {
+                return false;
+            }
+            match admin.watermarks(partition) {
+                Ok(found) => {
+                    let (address, low, high) = (*address, found.low, found.high);
+                    mailbox.send(Mail::Watermarks { address, low, high });
+                    false
+                }
+                Err(error) => {
+                    warn!(%partition, %error, "the log's ends could not be asked, it is tried again");
+                    true
+                }
+            }
+        });
+    }
+
+    /// Settles what waits, all in one go; what cannot be answered now stays.
+    fn settle_waiting(&mut self) {
+        self.waiting.retain(|request| self.gate.is_alive(request.address));
+        if self.waiting.is_empty() {
+            return;
+        }
+        let Some(admin) = self.admin() else { return };
+        if self.cluster.is_none() {
+            self.cluster = admin.cluster_id();
+        }
+        let Some(cluster) = self.cluster.clone() else {
+            warn!("the cluster's id is not known yet, partitions wait");
+            return;
+        };
+        let Some((topics, foreign)) = self.ask(&admin) else { return };
+        for request in std::mem::take(&mut self.waiting) {
+            if let Some(client_id) = &foreign {
+                let reason = StopReason::ForeignMember { client_id: client_id.clone() };
+                let result = Box::new(Err(reason));
+                request.mailbox.send(Mail::Settled { address: request.address, result });
+                continue;
+            }
+            match topics.get(&request.partition.topic) {
+                Some(Ok(description)) => {
+                    let (partition, topic_id) = (request.partition.clone(), description.id);
+                    let source = Source { cluster: cluster.clone(), partition, topic_id };
+                    if let Some(unanswered) = self.settle_one(&admin, source, request) {
+                        self.waiting.push(unanswered);
+                    }
+                }
+                Some(Err(code)) => {
+                    warn!(partition = %request.partition, %code, "the topic cannot be described yet");
+                    self.waiting.push(request);
+                }
+                None => self.waiting.push(request),
+            }
+        }
+    }
+
+    /// Asks what concerns all partitions: topic ids, and who else is in the group.
+    #[expect(clippy::type_complexity, reason = "one answer of one call, taken apart at once")]
+    fn ask(
+        &self,
+        admin: &Admin,
+    ) -> Option<(BTreeMap<Topic, Result<TopicDescription, ErrorCode>>, Option<String>)> {
+        let mut names: Vec<_> =
+            self.waiting.iter().map(|request| request.partition.topic.clone()).collect();
+        names.sort();
+        names.dedup();
+        let topics = match admin.topics(&names) {
+            Ok(topics) => topics,
+            Err(error) => {
+                warn!(%error, "topics could not be described, it is tried again");
+                return None;
+            }
+        };
+        let members = match admin.members(&self.options.group) {
+            Ok(members) => members,
+            Err(error) => {
+                warn!(%error, "the group could not be described, it is tried again");
+                return None;
+            }
+        };
+        let is_foreign = |id: &String| !id.starts_with(CLIENT_ID_PREFIX);
+        Some((topics, members.into_iter().map(|member| member.client_id).find(is_foreign)))
+    }
+
+    /// Gathers what is known of one partition and hands it on to read the claim; returns it if
+    /// Kafka did not answer.
+    fn settle_one(&mut self, admin: &Admin, source: Source, request: Request) -> Option<Request> {
+        let committed = match &request.committed {
+            Some(committed) => committed.clone(),
+            None => match self.ask_committed(&request.partition) {
+                Some(committed) => committed,
+                None => return Some(request),
+            },
+        };
+        let start = match committed.offset {
+            Some(offset) => offset,
+            None => match self.first_start(admin, &source) {
+                Some(start) => start,
+                None => return Some(request),
+            },
+        };
+        let Request { address, partition, mailbox, .. } = request;
+        let (topic_id, mail) = (source.topic_id, mailbox.clone());
+        self.watched.insert(partition, Watched { address, topic_id, mailbox: mail });
+        let claims = Claims::new(&self.options.claims_prefix, &source.cluster, &self.options.group);
+        let stores = Arc::clone(&self.stores);
+        let gate = Arc::clone(&self.gate);
+        self.stores.runtime().spawn(async move {
+            let result = match claims {
+                Ok(claims) => {
+                    let committed = committed
+                        .offset
+                        .map(|offset| CommittedOffset { offset, metadata: committed.metadata });
+                    decide(&stores, &claims, source, committed, start).await
+                }
+                Err(error) => Some(Err(StopReason::Claim {
+                    key: "s3.claims_prefix".to_owned(),
+                    found: error.to_string(),
+                })),
+            };
+            if let Some(result) = result.filter(|_| gate.is_alive(address)) {
+                mailbox.send(Mail::Settled { address, result: Box::new(result) });
+            }
+        });
+        None
+    }
+
+    fn ask_committed(&self, partition: &TopicPartition) -> Option<Committed> {
+        let client = self.client.as_ref()?;
+        match client.client().committed(std::slice::from_ref(partition), ASK) {
+            Ok(found) => found.into_iter().find(|found| found.error.is_none()),
+            Err(error) => {
+                warn!(%partition, %error, "the committed offset could not be read, it is tried again");
+                None
+            }
+        }
+    }
+
+    /// Where a partition starts that the group has never committed for.
+    fn first_start(&mut self, admin: &Admin, source: &Source) -> Option<Offset> {
+        let low = match admin.watermarks(&source.partition) {
+            Ok(found) => found.low,
+            Err(error) => {
+                warn!(partition = %source.partition, %error, "the log's start is not known yet");
+                return None;
+            }
+        };
+        if !self.options.starts_at_end {
+            return Some(low);
+        }
+        let named = self.latest.end_of(
+            &self.options,
+            admin,
+            self.client.as_ref()?,
+            source,
+            &self.stores,
+        )?;
+        Some(named.map_or(low, |end| end.max(low)))
+    }
+
+    /// Compares the topic ids of everything that runs.
+    fn look_at_topics(&mut self) {
+        self.look_at = self.clock.uptime().after(WATCH);
+        self.watched.retain(|_, watched| self.gate.is_alive(watched.address));
+        let Some(admin) = self.admin() else { return };
+        let mut names: Vec<_> = self.watched.keys().map(|at| at.topic.clone()).collect();
+        names.dedup();
+        let Ok(topics) = admin.topics(&names) else { return };
+        for (partition, watched) in &self.watched {
+            let Some(Ok(found)) = topics.get(&partition.topic) else { continue };
+            let is_other =
+                found.id.is_known() && watched.topic_id.is_known() && found.id != watched.topic_id;
+            if is_other {
+                info!(%partition, "the topic was created anew");
+                let (partition, found) = (partition.clone(), found.id);
+                watched.mailbox.send(Mail::TopicIs { partition, found });
+            }
+        }
+    }
+}
+
+/// Reads the claim, for ever if need be, and decides; none if the process ends.
+async fn decide(
+    stores: &Stores,
+    claims: &Claims,
+    source: Source,
+    committed: Option<CommittedOffset>,
+    start: Offset,
+) -> Option<Result<Settlement, StopReason>> {
+    let key = claims.partition_key(&source.partition);
+    let found = stores.retry().run(|| stores.own().get(&key, CLAIM_BYTES_MAX)).await;
+    let refuse = |found: String| StopReason::Claim { key: key.to_string(), found };
+    let claim = match found {
+        Ok(got) => match Claim::parse(&got.body) {
+            Ok(claim) => Some((claim, got.etag)),
+            Err(error) => return Some(Err(refuse(error.to_string()))),
+        },
+        Err(Stopped::Definite(error)) if error.kind == StoreErrorKind::NotFound => None,
+        Err(Stopped::Cancelled) => return None,
+        Err(Stopped::Definite(error)) => return Some(Err(refuse(error.to_string()))),
+    };
+    let facts = match claim.as_ref().map(|(claim, _)| facts_of(claim)).transpose() {
+        Ok(facts) => facts,
+        Err(found) => return Some(Err(refuse(found))),
+    };
+    let verdict = settle(&source, committed.as_ref(), facts.as_ref(), start);
+    Some(verdict.map(|verdict| Settlement { source, verdict, claim }))
+}
+
+/// Reads the plan inside a claim as far as the decision needs it.
+pub(super) fn facts_of(claim: &Claim) -> Result<ClaimFacts, String> {
+    let last_plan = match claim.plan.as_ref() {
+        None => None,
+        Some(text) => match Metadata::parse(text.as_str().as_bytes()) {
+            Ok(Metadata::Plan(plan)) => Some(plan.range.start()),
+            Ok(Metadata::Empty(_) | Metadata::Foreign) => {
+                return Err("its plan is none of Sluice's".to_owned());
+            }
+            Err(error) => return Err(format!("its plan cannot be read: {error}")),
+        },
+    };
+    Ok(ClaimFacts { topic_id: claim.topic_id, first_start: claim.first_start, last_plan })
+}

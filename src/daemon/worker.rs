@@ -1,0 +1,170 @@
+//! A worker: a thread that owns partitions, their queue and their machines.
+//!
+//! It owns: one loop (mail first, then deadlines, then records), which machine a record goes to,
+//! what is kept aside when a machine can take no more, pausing and resuming.
+//! It does not own: the rules (the machines), commits (`gate`), uploads, where to start (`settler`).
+//!
+//! It never waits inside an array of messages: when memory is short, or a partition is full, the
+//! rest is kept aside and the mailbox is served (protocol rule 19).
+
+mod act;
+mod claim;
+mod mail;
+mod memory;
+mod read;
+mod report;
+mod slot;
+mod start;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::budget::Budget;
+use super::clock::Clock;
+use super::gate::Gate;
+use super::mailbox::Mailbox;
+use super::metrics::{Metrics, WorkerMetrics};
+use super::settler::Settler;
+use super::status::{Heartbeat, Status};
+use super::stores::Stores;
+use crate::config::Settings;
+use crate::engine::{Address, Input, Workshop};
+use crate::kafka::ffi::{ClientHandle, WorkerQueue};
+use crate::model::{TopicPartition, Uptime};
+use crate::s3::Uploads;
+
+use read::Rest;
+use slot::{Slot, State};
+
+/// The longest wait for records or mail: beats and reports come at least this often.
+const WAIT_MAX: Duration = Duration::from_millis(250);
+/// While memory is short the mailbox is what sets it free.
+const WAIT_SHORT: Duration = Duration::from_millis(20);
+/// Deadlines of machines are looked at this often.
+const TICK: Duration = Duration::from_millis(10);
+
+/// What a worker shares with the process.
+#[derive(Clone, Debug)]
+pub(super) struct Surroundings {
+    pub(super) settings: Arc<Settings>,
+    pub(super) clock: Clock,
+    pub(super) gate: Arc<Gate>,
+    pub(super) settler: Settler,
+    pub(super) uploads: Uploads,
+    pub(super) stores: Arc<Stores>,
+    pub(super) budget: Budget,
+    pub(super) metrics: Metrics,
+    pub(super) status: Status,
+}
+
+/// The queue and the client of the present.
+#[derive(Debug)]
+struct Attached {
+    queue: WorkerQueue,
+    client: ClientHandle,
+}
+
+/// The thread's own.
+#[derive(Debug)]
+pub(super) struct Worker {
+    around: Surroundings,
+    mailbox: Mailbox,
+    attached: Option<Attached>,
+    slots: BTreeMap<Address, Slot>,
+    by_partition: BTreeMap<TopicPartition, Address>,
+    workshop: Workshop,
+    /// Messages that were read and not looked at.
+    rest: Option<Rest>,
+    /// Messages kept aside over all slots.
+    aside: usize,
+    /// The replay that goes on while memory is short.
+    privileged: Option<Address>,
+    tick_at: Uptime,
+    report_at: Uptime,
+    relieve_at: Uptime,
+    told: WorkerMetrics,
+    heartbeat: Heartbeat,
+    is_stopping: bool,
+}
+
+impl Worker {
+    pub(super) fn new(
+        around: Surroundings,
+        mailbox: Mailbox,
+        workshop: Workshop,
+        told: (WorkerMetrics, Heartbeat),
+    ) -> Self {
+        let (told, heartbeat) = told;
+        Self {
+            around,
+            mailbox,
+            attached: None,
+            slots: BTreeMap::new(),
+            by_partition: BTreeMap::new(),
+            workshop,
+            rest: None,
+            aside: 0,
+            privileged: None,
+            tick_at: Uptime::ZERO,
+            report_at: Uptime::ZERO,
+            relieve_at: Uptime::ZERO,
+            told,
+            heartbeat,
+            is_stopping: false,
+        }
+    }
+
+    /// Runs until it is told to stop.
+    pub(super) fn run(mut self) {
+        while !self.is_stopping {
+            self.heartbeat.beat(self.around.clock.uptime());
+            for mail in self.mailbox.take() {
+                self.serve(mail);
+            }
+            self.tick();
+            self.relieve_if_over();
+            self.read_aside();
+            let is_short = self.is_short();
+            if is_short && self.privileged.is_none() {
+                self.mailbox.wait(WAIT_SHORT);
+            } else {
+                self.read();
+            }
+        }
+        self.heartbeat.finish();
+    }
+
+    /// Wakes the machines whose time has come.
+    fn tick(&mut self) {
+        let now = self.around.clock.uptime();
+        if now < self.tick_at {
+            return;
+        }
+        self.tick_at = now.after(TICK);
+        let due: Vec<Address> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.is_due(now))
+            .map(|(address, _)| *address)
+            .collect();
+        for address in due {
+            self.drive(address, Input::Tick);
+            self.try_again(address, now);
+        }
+        if now >= self.report_at {
+            self.report_at = now.after(Duration::from_secs(1));
+            self.report(now);
+        }
+    }
+
+    /// Gives a machine an input and carries out what it wants.
+    fn drive(&mut self, address: Address, input: Input<'_>) {
+        let now = self.around.clock.now();
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        if let State::Running(machine) = &mut slot.state {
+            machine.handle(now, input, &mut self.workshop);
+            self.carry_out(address);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Serving the mailbox: each fact goes to the slot it is about.
+
+use std::sync::mpsc::SyncSender;
+
+use tracing::{info, warn};
+
+use super::slot::{Slot, State};
+use super::{Attached, Worker};
+use crate::daemon::mailbox::Mail;
+use crate::daemon::settler::Request;
+use crate::engine::{Address, Input, ObjectId, Partition, StopReason};
+use crate::kafka::ffi::Committed;
+use crate::model::{Offset, SealReason, TopicId, TopicPartition};
+use crate::s3::{Answer, PublishOutcome};
+
+impl Worker {
+    pub(super) fn serve(&mut self, mail: Mail) {
+        match mail {
+            Mail::Client { queue, client } => {
+                self.mailbox.wakes(Some(queue.handle()));
+                self.attached = Some(Attached { queue, client });
+            }
+            Mail::ClientGone { done } => self.client_gone(&done),
+            Mail::Assigned { address, partition, committed } => {
+                self.assigned(address, partition, committed);
+            }
+            Mail::Drain { partitions, reason, done } => self.drain(&partitions, reason, &done),
+            Mail::Drop { partitions, done } => {
+                for partition in &partitions {
+                    self.forget(partition);
+                }
+                drop(done);
+            }
+            Mail::Settled { address, result } => self.settled(address, *result),
+            Mail::Committed(address) => self.committed(address),
+            Mail::CommitRefused { address, code } => self.commit_refused(address, code),
+            Mail::Upload { address, object, answer } => self.uploaded(address, object, answer),
+            Mail::PartStored { address, answer } => self.part_stored(address, answer),
+            Mail::Claim { address, answer } => self.claim_answered(address, answer),
+            Mail::Watermarks { address, low, high } => self.out_of_range(address, low, high),
+            Mail::TopicIs { partition, found } => self.topic_is(&partition, found),
+            Mail::Seal => {
+                for address in self.addresses() {
+                    self.drive(address, Input::Seal(SealReason::Request));
+                }
+            }
+            Mail::Stop => self.is_stopping = true,
+        }
+    }
+
+    pub(super) fn addresses(&self) -> Vec<Address> {
+        self.slots.keys().copied().collect()
+    }
+
+    fn client_gone(&mut self, done: &SyncSender<()>) {
+        for partition in self.by_partition.keys().cloned().collect::<Vec<_>>() {
+            self.forget(&partition);
+        }
+        self.rest = None;
+        self.mailbox.wakes(None);
+        self.attached = None;
+        done.send(()).ok();
+    }
+
+    fn assigned(&mut self, address: Address, partition: TopicPartition, committed: Committed) {
+        self.forget(&partition);
+        let metrics = self.around.metrics.partition_assigned(&partition);
+        self.around.metrics.partition_resumed(&partition);
+        self.by_partition.insert(partition.clone(), address);
+        self.slots.insert(address, Slot::new(partition.clone(), metrics));
+        let (committed, mailbox) = (Some(committed), self.mailbox.clone());
+        self.around.settler.settle(Request { address, partition, committed, mailbox });
+    }
+
+    fn drain(
+        &mut self,
+        partitions: &[TopicPartition],
+        reason: SealReason,
+        done: &SyncSender<TopicPartition>,
+    ) {
+        for partition in partitions {
+            let address = self.by_partition.get(partition).copied();
+            let slot = address.and_then(|address| self.slots.get_mut(&address));
+            let (Some(address), Some(slot)) = (address, slot) else {
+                drop(done.send(partition.clone()));
+                continue;
+            };
+            let has_more = slot.machine().is_some_and(|machine| !machine.is_drained());
+            if !has_more || slot.stopped.is_some() {
+                drop(done.send(partition.clone()));
+                continue;
+            }
+            slot.drain.push(done.clone());
+            self.strike_out(address);
+            self.drive(address, Input::Drain(reason));
+        }
+    }
+
+    /// Throws a partition away: its token is dead, or the client is gone.
+    pub(super) fn forget(&mut self, partition: &TopicPartition) {
+        let Some(address) = self.by_partition.remove(partition) else { return };
+        self.strike_out(address);
+        if self.privileged == Some(address) {
+            self.privileged = None;
+        }
+        let Some(slot) = self.slots.remove(&address) else { return };
+        self.around.budget.held(slot.held_bytes, 0);
+        self.around.budget.objects(slot.objects, 0);
+        if let State::Running(machine) = slot.state {
+            for object in Partition::discard(*machine) {
+                self.abort(object);
+            }
+        }
+    }
+
+    fn committed(&mut self, address: Address) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        slot.restarts = 0;
+        if slot.must_restart {
+            self.restart(address);
+        } else if matches!(slot.state, State::Pinning(_)) {
+            self.pinned(address);
+        } else {
+            self.drive(address, Input::Committed);
+        }
+    }
+
+    fn commit_refused(&mut self, address: Address, code: String) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        self.around.metrics.error_handled("commit_refused");
+        if slot.must_restart {
+            self.restart(address);
+        } else if let State::Pinning(settlement) = &slot.state {
+            let offset = settlement.verdict.offset;
+            self.halt(address, StopReason::CommitRefused { offset, code });
+        } else {
+            self.drive(address, Input::CommitRefused { code });
+        }
+    }
+
+    /// What came of publishing an object.
+    fn uploaded(&mut self, address: Address, object: ObjectId, answer: Answer) {
+        match answer {
+            Answer::Published(outcome) => self.published(address, object, outcome),
+            Answer::UploadLost => self.upload_lost(address),
+            Answer::Failed(error) => {
+                warn!(%error, "an object was refused: its batch begins anew");
+                self.around.metrics.error_handled(error.kind.as_str());
+                self.upload_lost(address);
+            }
+            Answer::Aborted
+            | Answer::PartStored
+            | Answer::ClaimRead(_)
+            | Answer::ClaimAbsent
+            | Answer::ClaimWritten(_)
+            | Answer::ClaimChanged(_) => {}
+        }
+    }
+
+    fn published(&mut self, address: Address, object: ObjectId, outcome: PublishOutcome) {
+        match outcome {
+            PublishOutcome::Published { already } => {
+                if already {
+                    info!("an object of ours was there already");
+                }
+                self.drive(address, Input::Published(object));
+            }
+            PublishOutcome::UploadLost => self.upload_lost(address),
+            PublishOutcome::Foreign { found } => {
+                let refused = self.refused_object(address, object, Some(found.batch));
+                self.drive(address, Input::PublishRefused(refused));
+            }
+            PublishOutcome::Mismatch { found } => {
+                let refused = self.mismatched_object(address, object, found.batch);
+                self.drive(address, Input::PublishRefused(refused));
+            }
+            PublishOutcome::NoBatchId | PublishOutcome::Unreadable { .. } => {
+                let refused = self.refused_object(address, object, None);
+                self.drive(address, Input::PublishRefused(refused));
+            }
+        }
+    }
+
+    fn part_stored(&mut self, address: Address, answer: Answer) {
+        match answer {
+            Answer::UploadLost => self.upload_lost(address),
+            Answer::Failed(error) => {
+                warn!(%error, "a part was refused: its batch begins anew");
+                self.around.metrics.error_handled(error.kind.as_str());
+                self.upload_lost(address);
+            }
+            Answer::PartStored
+            | Answer::Published(_)
+            | Answer::Aborted
+            | Answer::ClaimRead(_)
+            | Answer::ClaimAbsent
+            | Answer::ClaimWritten(_)
+            | Answer::ClaimChanged(_) => {}
+        }
+    }
+
+    fn out_of_range(&mut self, address: Address, log_start: Offset, log_end: Offset) {
+        if let Some(slot) = self.slots.get_mut(&address) {
+            slot.asks_watermarks = false;
+            self.drive(address, Input::OutOfRange { log_start, log_end });
+        }
+    }
+
+    fn topic_is(&mut self, partition: &TopicPartition, found: TopicId) {
+        let Some(address) = self.by_partition.get(partition).copied() else { return };
+        let expected = self.slots.get(&address).and_then(Slot::machine).map(Partition::topic_id);
+        let Some(expected) = expected.filter(|expected| *expected != found) else { return };
+        let (found, expected) = (expected.to_string(), found.to_string());
+        self.drive(address, Input::PublishRefused(StopReason::TopicRecreated { found, expected }));
+    }
+}

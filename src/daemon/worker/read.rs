@@ -1,0 +1,266 @@
+//! Reading records: arrays from the queue, into machines, or aside.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::slot::{ASIDE_MAX, Kept, State};
+use super::{WAIT_MAX, Worker};
+use crate::engine::{Address, Input};
+use crate::kafka::ffi::{BATCH_MESSAGES_MAX, Batch, Content, ErrorCode, Message};
+use crate::model::TopicPartition;
+use rdkafka::error::RDKafkaErrorCode;
+
+/// Messages kept aside over all partitions: beyond it they are struck out and fetched again.
+const ASIDE_SUM_MAX: usize = 20_000;
+/// After this many records of one array memory is looked at again.
+const LOOK_EVERY: usize = 64;
+
+/// An array that was read, and how far it was looked at.
+#[derive(Debug)]
+pub(super) struct Rest {
+    batch: Rc<Batch>,
+    index: usize,
+}
+
+impl Worker {
+    /// Reads what is there, or waits for the first message or mail.
+    pub(super) fn read(&mut self) {
+        if self.rest.is_none() {
+            let wait = self.wait();
+            let Some(attached) = &mut self.attached else {
+                self.mailbox.wait(WAIT_MAX);
+                return;
+            };
+            let mut batch = attached.queue.read_batch(Duration::ZERO, BATCH_MESSAGES_MAX);
+            if batch.is_empty() {
+                // The call waits for as many as it was asked for: for one, then.
+                batch = attached.queue.read_batch(wait, 1);
+            }
+            if batch.is_empty() {
+                return;
+            }
+            self.rest = Some(Rest { batch: Rc::new(batch), index: 0 });
+        }
+        self.read_rest();
+    }
+
+    fn wait(&self) -> Duration {
+        let now = self.around.clock.uptime();
+        let deadlines = self.slots.values().filter_map(|slot| slot.machine()?.poll_deadline());
+        let next = deadlines.min().map_or(WAIT_MAX, |at| at.since(now));
+        next.clamp(Duration::from_millis(1), WAIT_MAX)
+    }
+
+    /// Goes through the array until its end, or until memory is short.
+    fn read_rest(&mut self) {
+        let Some(Rest { batch, mut index }) = self.rest.take() else { return };
+        let mut known: Option<(usize, Option<Address>)> = None;
+        let (mut records, mut value_bytes) = (0, 0);
+        while let Some(message) = batch.get(index) {
+            if index % LOOK_EVERY == 0 && self.is_short() && self.privileged.is_none() {
+                self.rest = Some(Rest { batch: Rc::clone(&batch), index });
+                break;
+            }
+            let same = known.filter(|(before, _)| {
+                batch.get(*before).is_some_and(|before| before.place() == message.place())
+            });
+            let address = match same {
+                Some((_, address)) => address,
+                None => self.address_of(&message),
+            };
+            known = Some((index, address));
+            if let Some(address) = address {
+                let is_record = self.take_message(address, &batch, index, &message);
+                if let Some(bytes) = is_record {
+                    records += 1;
+                    value_bytes += bytes;
+                }
+            }
+            index += 1;
+        }
+        self.around.metrics.records_read(records, value_bytes);
+    }
+
+    fn address_of(&self, message: &Message<'_>) -> Option<Address> {
+        let topic = std::str::from_utf8(message.topic()).ok()?;
+        let partition = TopicPartition::new(topic, message.partition()).ok()?;
+        self.by_partition.get(&partition).copied()
+    }
+
+    /// Hands a message to its machine, or keeps it aside, or drops it (it will be read again).
+    /// Returns the size of a record's value.
+    fn take_message(
+        &mut self,
+        address: Address,
+        batch: &Rc<Batch>,
+        index: usize,
+        message: &Message<'_>,
+    ) -> Option<u64> {
+        let is_tight = self.privileged.is_some_and(|privileged| privileged != address);
+        let slot = self.slots.get_mut(&address)?;
+        if slot.must_seek {
+            return None; // struck out: the seek is still to come
+        }
+        if !slot.aside.is_empty() || !slot.wants_records() || is_tight {
+            let is_record = matches!(message.content(), Content::Record(_) | Content::End(_));
+            if slot.machine().is_none() || slot.stopped.is_some() || !slot.drain.is_empty() {
+                return None;
+            }
+            if is_tight || self.aside >= ASIDE_SUM_MAX || !is_record {
+                self.strike_out(address);
+                return None;
+            }
+            slot.aside.push_back(Kept { batch: Rc::clone(batch), index });
+            self.aside += 1;
+            if slot.aside.len() >= ASIDE_MAX {
+                self.pause(address);
+            }
+            return None;
+        }
+        self.feed(address, message)
+    }
+
+    /// Gives the machine what the message says.
+    fn feed(&mut self, address: Address, message: &Message<'_>) -> Option<u64> {
+        match message.content() {
+            Content::Record(record) => {
+                let bytes = record.value.map_or(0, <[u8]>::len);
+                let now = self.around.clock.now();
+                let slot = self.slots.get_mut(&address)?;
+                let State::Running(machine) = &mut slot.state else { return None };
+                if record.offset < machine.cursor() {
+                    return None; // from before a seek
+                }
+                machine.handle(now, Input::Record(record), &mut self.workshop);
+                self.carry_out(address);
+                u64::try_from(bytes).ok()
+            }
+            Content::End(end) => {
+                if let Some(slot) = self.slots.get_mut(&address) {
+                    slot.log_end = Some(end);
+                    slot.metrics.log_end_known(end);
+                }
+                self.drive(address, Input::EndOfLog(end));
+                None
+            }
+            Content::Error { code, offset: _ } => {
+                self.partition_error(address, code);
+                None
+            }
+        }
+    }
+
+    fn partition_error(&mut self, address: Address, code: ErrorCode) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        let partition = slot.partition.clone();
+        match code.known() {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                if !slot.asks_watermarks {
+                    slot.asks_watermarks = true;
+                    self.around.settler.watermarks(address, &partition, &self.mailbox);
+                }
+            }
+            Some(
+                RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::UnknownTopicId,
+            ) => {
+                warn!(%partition, %code, "the partition is unknown to the brokers");
+                self.around.metrics.error_handled("unknown_partition");
+                self.around.settler.look_at_topics();
+            }
+            _ => {
+                warn!(%partition, %code, "the partition cannot be read now, it is tried again");
+                self.around.metrics.error_handled("fetch");
+            }
+        }
+    }
+
+    /// Reads what was kept aside for partitions that can take records again, and lets those that
+    /// were paused fetch on.
+    pub(super) fn read_aside(&mut self) {
+        let is_short = self.is_short();
+        let ready: Vec<Address> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| (slot.is_paused || !slot.aside.is_empty()) && slot.wants_records())
+            .map(|(address, _)| *address)
+            .collect();
+        for address in ready {
+            let is_privileged = self.privileged == Some(address);
+            if (is_short || self.privileged.is_some()) && !is_privileged {
+                continue;
+            }
+            self.read_aside_of(address);
+            self.resume_if_empty(address);
+        }
+    }
+
+    fn read_aside_of(&mut self, address: Address) {
+        while let Some(slot) = self.slots.get_mut(&address) {
+            if !slot.wants_records() {
+                return;
+            }
+            let Some(kept) = slot.aside.pop_front() else { return };
+            self.aside -= 1;
+            if let Some(message) = kept.batch.get(kept.index)
+                && let Some(bytes) = self.feed(address, &message)
+            {
+                self.around.metrics.records_read(1, bytes);
+            }
+        }
+    }
+
+    fn resume_if_empty(&mut self, address: Address) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        let is_ready = slot.is_paused && slot.aside.is_empty() && slot.wants_records();
+        let (Some(attached), Some(cursor)) =
+            (&self.attached, slot.machine().map(crate::engine::Partition::cursor))
+        else {
+            return;
+        };
+        // An array that was not looked at to its end may hold messages from before the seek.
+        if !is_ready || (slot.must_seek && self.rest.is_some()) {
+            return;
+        }
+        let client = attached.client.client();
+        let partition = slot.partition.clone();
+        if slot.must_seek
+            && let Err(error) = client.seek(&[(partition.clone(), cursor)], Duration::ZERO)
+        {
+            debug!(%partition, %error, "a seek was refused, it is tried again");
+            return;
+        }
+        slot.must_seek = false;
+        match client.resume(std::slice::from_ref(&partition)) {
+            Ok(()) => slot.is_paused = false,
+            Err(error) => debug!(%partition, %error, "a resume was refused, it is tried again"),
+        }
+    }
+
+    pub(super) fn pause(&mut self, address: Address) {
+        let Some(slot) = self.slots.get_mut(&address).filter(|slot| !slot.is_paused) else {
+            return;
+        };
+        slot.is_paused = true;
+        if let Some(attached) = &self.attached
+            && let Err(error) =
+                attached.client.client().pause(std::slice::from_ref(&slot.partition))
+        {
+            debug!(partition = %slot.partition, %error, "a pause was refused");
+        }
+    }
+
+    /// Throws away every message of the partition that was read and not handed in; it is fetched
+    /// again from the machine's cursor when it is resumed.
+    pub(super) fn strike_out(&mut self, address: Address) {
+        self.pause(address);
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        self.aside -= slot.aside.len();
+        slot.aside.clear();
+        slot.must_seek = true;
+    }
+}

@@ -1,0 +1,132 @@
+//! One partition inside a worker: its machine or how far it is on the way to one.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use crate::daemon::metrics::PartitionMetrics;
+use crate::daemon::settler::Settlement;
+use crate::engine::{Partition, StopReason};
+use crate::kafka::ffi::Batch;
+use crate::model::{ObjectKey, Offset, TopicPartition, Uptime};
+use crate::s3::{Claim, Claims, Etag};
+
+/// A stopped partition is tried again this often.
+pub(super) const TRY_AGAIN: Duration = Duration::from_secs(600);
+/// Messages of one partition that are kept aside before it is paused.
+pub(super) const ASIDE_MAX: usize = 1_000;
+
+/// How far a partition is.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Kafka and the claim are being asked.
+    Settling,
+    /// The start is being committed.
+    Pinning(Box<Settlement>),
+    /// The claim is being created.
+    Claiming(Box<Settlement>),
+    Running(Box<Partition>),
+    /// Stopped before there was a machine.
+    Halted,
+}
+
+/// A message inside an array that was read.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) batch: Rc<Batch>,
+    pub(super) index: usize,
+}
+
+/// The claim as this machine knows it, and what waits to be written into it.
+#[derive(Debug)]
+pub(super) struct HeldClaim {
+    pub(super) claims: Claims,
+    pub(super) claim: Claim,
+    pub(super) etag: Option<Etag>,
+}
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) partition: TopicPartition,
+    pub(super) state: State,
+    pub(super) aside: VecDeque<Kept>,
+    pub(super) is_paused: bool,
+    /// Messages were struck out: seek before reading on.
+    pub(super) must_seek: bool,
+    pub(super) claim: Option<HeldClaim>,
+    pub(super) stopped: Option<(StopReason, Uptime)>,
+    /// Begin anew as soon as no commit is on its way.
+    pub(super) must_restart: bool,
+    /// Restarts since the last commit (rule 18).
+    pub(super) restarts: u32,
+    /// Who waits until everything of this partition is finished.
+    pub(super) drain: Vec<SyncSender<TopicPartition>>,
+    pub(super) held_bytes: usize,
+    pub(super) objects: usize,
+    pub(super) log_end: Option<Offset>,
+    pub(super) last_key: Option<ObjectKey>,
+    pub(super) metrics: PartitionMetrics,
+    /// The log's ends were asked for, because the position was out of range.
+    pub(super) asks_watermarks: bool,
+}
+
+impl Slot {
+    pub(super) fn new(partition: TopicPartition, metrics: PartitionMetrics) -> Self {
+        Self {
+            partition,
+            state: State::Settling,
+            aside: VecDeque::new(),
+            is_paused: true,
+            must_seek: true,
+            claim: None,
+            stopped: None,
+            must_restart: false,
+            restarts: 0,
+            drain: Vec::new(),
+            held_bytes: 0,
+            objects: 0,
+            log_end: None,
+            last_key: None,
+            metrics,
+            asks_watermarks: false,
+        }
+    }
+
+    pub(super) fn machine(&self) -> Option<&Partition> {
+        match &self.state {
+            State::Running(machine) => Some(machine),
+            State::Settling | State::Pinning(_) | State::Claiming(_) | State::Halted => None,
+        }
+    }
+
+    /// Returns whether the machine has a deadline that has come, or a stop is to be tried again.
+    pub(super) fn is_due(&self, now: Uptime) -> bool {
+        let machine = self.machine().and_then(Partition::poll_deadline);
+        let again = self.stopped.as_ref().map(|(_, since)| since.after(TRY_AGAIN));
+        machine.is_some_and(|at| at <= now) || again.is_some_and(|at| at <= now)
+    }
+
+    /// Answers everybody who waits for the drain.
+    pub(super) fn tell_drained(&mut self) {
+        for done in self.drain.drain(..) {
+            drop(done.send(self.partition.clone()));
+        }
+    }
+
+    pub(super) fn wants_records(&self) -> bool {
+        self.machine().is_some_and(Partition::wants_records)
+    }
+
+    /// Returns the word for the status page.
+    pub(super) fn word(&self) -> &'static str {
+        match &self.state {
+            _ if self.stopped.is_some() => "stopped",
+            State::Settling | State::Pinning(_) | State::Claiming(_) => "starting",
+            State::Halted => "stopped",
+            State::Running(machine) if machine.is_replaying() => "replaying",
+            State::Running(_) if !self.drain.is_empty() => "draining",
+            State::Running(_) => "reading",
+        }
+    }
+}

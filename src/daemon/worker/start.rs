@@ -1,0 +1,195 @@
+//! Starting a partition: pin, claim, machine, seek, in this order (rule 8); and starting it anew
+//! (rule 18).
+
+use tracing::{error, info, warn};
+
+use super::Worker;
+use super::slot::{HeldClaim, Slot, State};
+use crate::daemon::clock::wall;
+use crate::daemon::settler::{Request, Settlement};
+use crate::daemon::status::SeenError;
+use crate::engine::{
+    Address, ClaimStep, Input, ObjectId, ObjectSizes, OnLostRecords, Partition, PartitionOptions,
+    Start, StopReason,
+};
+use crate::model::{BatchId, Uptime};
+use crate::s3::{Claim, Claims};
+
+/// Restarts of a partition without a commit between them (rule 18).
+const RESTARTS_MAX: u32 = 3;
+/// Uncompressed bytes that become one member or frame.
+const FRAME_BYTES: usize = 1024 * 1024;
+/// Ids of objects: the address above, a counter of the machine's objects below.
+const OBJECT_BITS: u32 = 40;
+
+impl Worker {
+    pub(super) fn settled(&mut self, address: Address, result: Result<Settlement, StopReason>) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        if !matches!(slot.state, State::Settling) {
+            return;
+        }
+        match result {
+            Err(reason) => self.halt(address, reason),
+            Ok(settlement) if settlement.verdict.must_pin => {
+                let (offset, metadata) =
+                    (settlement.verdict.offset, settlement.verdict.metadata.clone());
+                info!(partition = %slot.partition, %offset, "the partition is taken from here on");
+                slot.state = State::Pinning(Box::new(settlement));
+                self.around.gate.enqueue(address, offset, metadata);
+            }
+            Ok(settlement) => {
+                slot.state = State::Pinning(Box::new(settlement));
+                self.pinned(address);
+            }
+        }
+    }
+
+    /// The start stands in Kafka: now the claim.
+    pub(super) fn pinned(&mut self, address: Address) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        let State::Pinning(settlement) = std::mem::replace(&mut slot.state, State::Halted) else {
+            return;
+        };
+        let source = &settlement.source;
+        let settings = &self.around.settings;
+        let (prefix, group) = (&settings.s3.claims_prefix, &settings.kafka.group_id);
+        let claims = match Claims::new(prefix, &source.cluster, group) {
+            Ok(claims) => claims,
+            Err(error) => {
+                let (key, found) = (prefix.clone(), error.to_string());
+                self.halt(address, StopReason::Claim { key, found });
+                return;
+            }
+        };
+        if settlement.verdict.claim == ClaimStep::CreateAfterLoss {
+            warn!(partition = %slot.partition, "no claim stands for this partition although its \
+                offsets are ours: another bucket, or somebody deleted it; it is created anew");
+        }
+        match &settlement.claim {
+            Some((claim, etag)) => {
+                let (claim, etag) = (claim.clone(), Some(etag.clone()));
+                slot.claim = Some(HeldClaim { claims, claim, etag });
+                self.start(address, *settlement);
+            }
+            None => {
+                let (topic_id, first_start) = (source.topic_id, settlement.verdict.offset);
+                let claim = Claim { topic_id, first_start, plan: None, recovery: None };
+                slot.claim = Some(HeldClaim { claims, claim, etag: None });
+                slot.state = State::Claiming(settlement);
+                self.write_claim(address);
+            }
+        }
+    }
+
+    /// Everything is written down: the machine begins.
+    pub(super) fn start(&mut self, address: Address, settlement: Settlement) {
+        let Settlement { source, verdict, .. } = settlement;
+        if let Some(plan) = &verdict.pending
+            && self.around.stores.of(&plan.layout).is_none()
+        {
+            let bucket = plan.layout.bucket.to_string();
+            let endpoint = plan.layout.endpoint.clone();
+            self.halt(address, StopReason::OtherBucket { bucket, endpoint });
+            return;
+        }
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        let topic = self.around.settings.for_topic(&source.partition.topic);
+        let options = PartitionOptions {
+            layout: topic.layout,
+            seal: topic.seal,
+            sizes: ObjectSizes {
+                frame_bytes: FRAME_BYTES,
+                part_bytes: self.around.settings.s3.part_bytes,
+            },
+            on_lost_records: match self.around.settings.kafka.on_lost_records {
+                crate::config::OnLostRecords::Stop => OnLostRecords::Stop,
+                crate::config::OnLostRecords::Skip => OnLostRecords::Skip,
+            },
+        };
+        let start = Start {
+            offset: verdict.offset,
+            metadata: verdict.metadata,
+            pending: verdict.pending,
+            first_object: ObjectId(address.0 << OBJECT_BITS),
+        };
+        slot.metrics.committed(start.offset);
+        slot.metrics.published(start.offset);
+        let machine = Partition::new(source, options, start, self.around.clock.now());
+        slot.state = State::Running(Box::new(machine));
+        slot.stopped = None;
+        self.around.metrics.partition_resumed(&slot.partition);
+        self.carry_out(address);
+    }
+
+    /// Stops a partition that has no machine.
+    pub(super) fn halt(&mut self, address: Address, reason: StopReason) {
+        if let Some(slot) = self.slots.get_mut(&address) {
+            slot.state = State::Halted;
+        }
+        self.stopped(address, reason);
+    }
+
+    /// A partition reads and writes nothing more, until it is tried again.
+    pub(super) fn stopped(&mut self, address: Address, reason: StopReason) {
+        self.strike_out(address);
+        let now = self.around.clock.uptime();
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        let partition = slot.partition.clone();
+        error!(%partition, reason = reason.label(), "partition stopped: {reason}");
+        self.around.metrics.partition_stopped(&partition, reason.label());
+        self.around.metrics.error_handled("partition_stopped");
+        let text = format!("{partition}: {reason}");
+        let remedy = "the others go on; this one is tried again every 10 minutes";
+        self.around.status.error_seen(SeenError::new(wall(), "stopped", &text, remedy));
+        slot.stopped = Some((reason, now));
+        slot.tell_drained();
+    }
+
+    /// Tries a stopped partition again when its time has come.
+    pub(super) fn try_again(&mut self, address: Address, now: Uptime) {
+        let since = self.slots.get(&address).and_then(|slot| slot.stopped.as_ref());
+        if since.is_some_and(|(_, since)| now >= since.after(super::slot::TRY_AGAIN)) {
+            self.restart(address);
+        }
+    }
+
+    /// An upload is gone: the batch cannot be finished from memory (rule 18).
+    pub(super) fn upload_lost(&mut self, address: Address) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        if slot.must_restart || slot.stopped.is_some() {
+            return;
+        }
+        slot.restarts += 1;
+        warn!(partition = %slot.partition, "an upload was lost: the partition begins anew");
+        if slot.restarts > RESTARTS_MAX {
+            let batch = BatchId::new(0);
+            self.drive(address, Input::PublishRefused(StopReason::UploadsLost { batch }));
+        } else {
+            self.restart(address);
+        }
+    }
+
+    /// Begins anew: nothing of the old machine is left, the plan is asked for again.
+    pub(super) fn restart(&mut self, address: Address) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        slot.must_restart = true;
+        slot.stopped = None;
+        let Some(new) = self.around.gate.replace(address) else {
+            return; // a commit is on its way; its answer comes back here. Or the token is dead.
+        };
+        let (partition, restarts) = (slot.partition.clone(), slot.restarts);
+        let is_draining = !slot.drain.is_empty();
+        slot.tell_drained();
+        self.forget(&partition);
+        let metrics = self.around.metrics.partition_assigned(&partition);
+        let mut slot = Slot::new(partition.clone(), metrics);
+        slot.restarts = restarts;
+        self.by_partition.insert(partition.clone(), new);
+        self.slots.insert(new, slot);
+        if is_draining {
+            return; // its plan stays pending for whoever comes next
+        }
+        let mailbox = self.mailbox.clone();
+        self.around.settler.settle(Request { address: new, partition, committed: None, mailbox });
+    }
+}

@@ -1,0 +1,129 @@
+//! A store that shares a budget of requests with others and tells how each one went.
+//!
+//! It owns: the permit around each request. Waiting between two attempts holds none, so a bucket
+//! that is down does not starve another.
+//! It does not own: the number of permits, what the observer counts.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::error::{Operation, StoreError};
+use super::observe::{Request, UploadObserver};
+use super::store::{
+    Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page, PartNumber, Put,
+    Store, StoreFuture, StoredPart, Target, UploadId, Writes,
+};
+use crate::model::{Bucket, ObjectKey};
+
+/// A store whose requests take permits and are counted.
+#[derive(Clone, Debug)]
+pub struct Metered {
+    inner: Store,
+    requests: Arc<Semaphore>,
+    observer: Arc<dyn UploadObserver>,
+}
+
+impl Metered {
+    pub fn new(inner: Store, requests: Arc<Semaphore>, observer: Arc<dyn UploadObserver>) -> Self {
+        Self { inner, requests, observer }
+    }
+
+    fn measured<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation,
+        body_bytes: usize,
+        request: StoreFuture<'a, T>,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            // nobody closes the semaphore; without a permit the request would still be right
+            let _permit = self.requests.acquire().await;
+            let started = Instant::now();
+            let result = request.await;
+            let outcome = result.as_ref().map(|_value| ()).map_err(|error: &StoreError| error.kind);
+            let duration = started.elapsed();
+            self.observer.request(&Request { operation, outcome, duration, body_bytes });
+            result
+        })
+    }
+}
+
+impl ObjectStore for Metered {
+    fn bucket(&self) -> &Bucket {
+        self.inner.bucket()
+    }
+
+    fn writes(&self) -> Writes {
+        self.inner.writes()
+    }
+
+    fn put<'a>(&'a self, put: Put<'a>) -> StoreFuture<'a, Etag> {
+        self.measured(Operation::Put, put.body.len(), self.inner.put(put))
+    }
+
+    fn head<'a>(&'a self, key: &'a ObjectKey) -> StoreFuture<'a, Found> {
+        self.measured(Operation::Head, 0, self.inner.head(key))
+    }
+
+    fn get<'a>(&'a self, key: &'a ObjectKey, bytes_max: usize) -> StoreFuture<'a, Got> {
+        self.measured(Operation::Get, 0, self.inner.get(key, bytes_max))
+    }
+
+    fn create_upload<'a>(&'a self, target: &'a Target) -> StoreFuture<'a, UploadId> {
+        self.measured(Operation::CreateUpload, 0, self.inner.create_upload(target))
+    }
+
+    fn upload_part<'a>(
+        &'a self,
+        key: &'a ObjectKey,
+        upload: &'a UploadId,
+        number: PartNumber,
+        body: Bytes,
+    ) -> StoreFuture<'a, StoredPart> {
+        let body_bytes = body.len();
+        let request = self.inner.upload_part(key, upload, number, body);
+        self.measured(Operation::UploadPart, body_bytes, request)
+    }
+
+    fn complete_upload<'a>(
+        &'a self,
+        key: &'a ObjectKey,
+        upload: &'a UploadId,
+        parts: &'a [StoredPart],
+        condition: Condition,
+    ) -> StoreFuture<'a, Etag> {
+        let request = self.inner.complete_upload(key, upload, parts, condition);
+        self.measured(Operation::CompleteUpload, 0, request)
+    }
+
+    fn abort_upload<'a>(&'a self, key: &'a ObjectKey, upload: &'a UploadId) -> StoreFuture<'a, ()> {
+        self.measured(Operation::AbortUpload, 0, self.inner.abort_upload(key, upload))
+    }
+
+    fn list_uploads<'a>(
+        &'a self,
+        prefix: &'a str,
+        from: Option<&'a str>,
+    ) -> StoreFuture<'a, Page<ListedUpload>> {
+        self.measured(Operation::ListUploads, 0, self.inner.list_uploads(prefix, from))
+    }
+
+    fn delete<'a>(&'a self, key: &'a ObjectKey) -> StoreFuture<'a, ()> {
+        self.measured(Operation::Delete, 0, self.inner.delete(key))
+    }
+
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        from: Option<&'a str>,
+        count_max: u16,
+    ) -> StoreFuture<'a, Page<ListedObject>> {
+        self.measured(Operation::List, 0, self.inner.list(prefix, from, count_max))
+    }
+
+    fn head_bucket(&self) -> StoreFuture<'_, ()> {
+        self.measured(Operation::HeadBucket, 0, self.inner.head_bucket())
+    }
+}

@@ -1,0 +1,259 @@
+use std::sync::Arc;
+
+use super::super::cancel::{Canceller, cancellation};
+use super::super::error::{Healing, Operation};
+use super::super::memory::{Fault, MemoryStore, Recorder, When};
+use super::super::store::PartNumber;
+use super::*;
+use crate::model::{BatchId, Bucket, GroupId, ObjectKey, Offset, TopicId, TopicPartition};
+
+struct Bench {
+    store: MemoryStore,
+    target: Target,
+    recorder: Arc<Recorder>,
+    retry: Retry,
+    _canceller: Canceller,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(Writes::Conditional)
+    }
+
+    fn with(writes: Writes) -> Self {
+        let (canceller, cancellation) = cancellation();
+        let recorder = Arc::new(Recorder::default());
+        Self {
+            store: MemoryStore::new(Bucket::new("abc").unwrap(), writes),
+            target: Target {
+                key: ObjectKey::new("topics/pin").unwrap(),
+                content_type: "application/x-ndjson",
+                metadata: metadata(1, 107, Some(5)),
+            },
+            retry: Retry::new(Arc::<Recorder>::clone(&recorder), cancellation),
+            recorder,
+            _canceller: canceller,
+        }
+    }
+
+    fn publisher(&self) -> Publisher<'_> {
+        Publisher { store: &self.store, retry: &self.retry, target: &self.target }
+    }
+
+    async fn put(&self) -> Result<PublishOutcome, Stopped> {
+        self.publisher().publish_put(&Bytes::from_static(b"body")).await
+    }
+
+    async fn upload(&self) -> (UploadId, Vec<StoredPart>) {
+        let fixed = ObjectMetadata { count: None, ..self.target.metadata.clone() };
+        let target = Target { metadata: fixed, ..self.target.clone() };
+        let upload = self.store.create_upload(&target).await.unwrap();
+        let (number, body) = (PartNumber::new(1).unwrap(), Bytes::from_static(b"body"));
+        let part = self.store.upload_part(&target.key, &upload, number, body).await.unwrap();
+        (upload, vec![part])
+    }
+
+    async fn complete(&self) -> Result<PublishOutcome, Stopped> {
+        let (upload, parts) = self.upload().await;
+        self.publisher().publish_complete(&upload, &parts).await
+    }
+
+    fn plant(&self, metadata: &ObjectMetadata) {
+        let pairs = metadata.encode();
+        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.store.plant(&self.target.key, b"theirs", &pairs);
+    }
+
+    fn assert_published_once(&self) {
+        assert_eq!(self.store.object(&self.target.key).unwrap().body, "body");
+        assert_eq!(self.store.object_count(), 1);
+    }
+}
+
+fn metadata(batch: u64, first: i64, count: Option<u64>) -> ObjectMetadata {
+    ObjectMetadata {
+        batch: BatchId::new(batch),
+        group: GroupId::new("group").unwrap(),
+        partition: TopicPartition::new("pin", 3).unwrap(),
+        topic_id: TopicId::from_u128(7),
+        batch_start: Offset::new(100).unwrap(),
+        first: Offset::new(first).unwrap(),
+        count,
+        plan: None,
+    }
+}
+
+/// Every fault that heals, by itself or by a person, and the kind that it is told as.
+fn healing_faults() -> Vec<(Fault, StoreErrorKind)> {
+    let mut faults = vec![
+        (Fault::answer("AccessDenied", 403), StoreErrorKind::AccessDenied),
+        (Fault::answer("NoSuchBucket", 404), StoreErrorKind::NoSuchBucket),
+        (Fault::answer("RequestTimeTooSkewed", 403), StoreErrorKind::ClockSkew),
+        (Fault::answer("PermanentRedirect", 301), StoreErrorKind::WrongRegion),
+        (Fault::answer("ExpiredToken", 400), StoreErrorKind::ExpiredCredentials),
+        (Fault::NoCredentials, StoreErrorKind::NoCredentials),
+    ];
+    for when in [When::Before, When::After] {
+        let answer = |code, status| Fault::Answer { code, status, when };
+        faults.extend([
+            (answer("InternalError", 500), StoreErrorKind::Unavailable5xx),
+            (answer("SlowDown", 503), StoreErrorKind::SlowDown),
+            (answer("", 502), StoreErrorKind::Unavailable5xx),
+            (answer("InternalError", 200), StoreErrorKind::Unavailable5xx),
+            (Fault::Reset(when), StoreErrorKind::Transport),
+            (Fault::Hang(when), StoreErrorKind::Timeout),
+        ]);
+    }
+    faults
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_survives_every_fault_that_heals_and_writes_once() {
+    let conflict = Fault::answer("ConditionalRequestConflict", 409);
+    for (fault, kind) in
+        healing_faults().into_iter().chain([(conflict, StoreErrorKind::Conflict409)])
+    {
+        for writes in [Writes::Conditional, Writes::HeadFirst] {
+            let bench = Bench::with(writes);
+            bench.store.fail(Operation::Put, "pin", 1, fault);
+            let outcome = bench.put().await;
+            assert!(matches!(outcome, Ok(PublishOutcome::Published { .. })), "{fault:?}");
+            assert_eq!(bench.recorder.retried(), [kind], "{fault:?}");
+            bench.assert_published_once();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_complete_survives_every_fault_that_heals_and_writes_once() {
+    for (fault, kind) in healing_faults() {
+        for writes in [Writes::Conditional, Writes::HeadFirst] {
+            let bench = Bench::with(writes);
+            bench.store.fail(Operation::CompleteUpload, "pin", 1, fault);
+            let outcome = bench.complete().await;
+            assert!(matches!(outcome, Ok(PublishOutcome::Published { .. })), "{fault:?}");
+            assert_eq!(bench.recorder.retried(), [kind], "{fault:?}");
+            bench.assert_published_once();
+            assert_eq!(bench.store.upload_count(), 0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_survives_every_fault_that_heals() {
+    for (fault, kind) in healing_faults() {
+        if matches!(fault, Fault::Answer { status: 404, .. }) {
+            continue; // HEAD has no code: 404 means absent
+        }
+        let bench = Bench::new();
+        bench.plant(&bench.target.metadata);
+        bench.store.fail(Operation::Head, "pin", 1, fault);
+        assert_eq!(bench.put().await, Ok(PublishOutcome::Published { already: true }));
+        assert_eq!(bench.recorder.retried().len(), 1, "{fault:?} {kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_writer_wins_and_is_told_apart() {
+    let mine = metadata(1, 107, Some(5));
+    let published = PublishOutcome::Published { already: true };
+    let boxed = |metadata: &ObjectMetadata| Box::new(metadata.clone());
+    let foreign = metadata(2, 107, Some(5));
+    let other_first = metadata(1, 108, Some(5));
+    let other_count = metadata(1, 107, Some(6));
+    let without_count = metadata(1, 107, None);
+    let cases = [
+        (&mine, published.clone()),
+        (&without_count, published),
+        (&foreign, PublishOutcome::Foreign { found: boxed(&foreign) }),
+        (&other_first, PublishOutcome::Mismatch { found: boxed(&other_first) }),
+        (&other_count, PublishOutcome::Mismatch { found: boxed(&other_count) }),
+    ];
+    for writes in [Writes::Conditional, Writes::HeadFirst] {
+        for (found, outcome) in &cases {
+            let bench = Bench::with(writes);
+            bench.plant(found);
+            assert_eq!(bench.put().await.as_ref(), Ok(outcome));
+            assert_eq!(bench.complete().await.as_ref(), Ok(outcome));
+            assert_eq!(bench.store.object(&bench.target.key).unwrap().body, "theirs");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_predecessors_object_has_no_batch_id_and_a_strange_one_is_unreadable() {
+    for writes in [Writes::Conditional, Writes::HeadFirst] {
+        let bench = Bench::with(writes);
+        bench.store.plant(&bench.target.key, b"theirs", &[("mtime", "1")]);
+        assert_eq!(bench.put().await, Ok(PublishOutcome::NoBatchId));
+        bench.store.plant(&bench.target.key, b"theirs", &[("sluice-version", "9")]);
+        let error = MetadataError::Version { found: "9".to_owned() };
+        assert_eq!(bench.put().await, Ok(PublishOutcome::Unreadable { error }));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_upload_is_lost_only_if_nothing_is_there() {
+    let refusals = [
+        Fault::answer("NoSuchUpload", 404),
+        Fault::answer("", 404),
+        Fault::answer("ConditionalRequestConflict", 409),
+        Fault::answer("InvalidPart", 400),
+    ];
+    for refusal in refusals {
+        let bench = Bench::new();
+        bench.store.fail(Operation::CompleteUpload, "pin", 1, refusal);
+        assert_eq!(bench.complete().await, Ok(PublishOutcome::UploadLost), "{refusal:?}");
+        bench.plant(&bench.target.metadata);
+        bench.store.fail(Operation::CompleteUpload, "pin", 1, refusal);
+        let outcome = bench.complete().await;
+        assert_eq!(outcome, Ok(PublishOutcome::Published { already: true }), "{refusal:?}");
+        assert_eq!(bench.recorder.retried(), []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denied_head_after_a_lost_upload_is_not_taken_for_absence() {
+    let bench = Bench::new();
+    bench.plant(&bench.target.metadata);
+    bench.store.fail(Operation::CompleteUpload, "pin", 1, Fault::answer("NoSuchUpload", 404));
+    bench.store.fail(Operation::Head, "pin", 1, Fault::answer("AccessDenied", 403));
+    assert_eq!(bench.complete().await, Ok(PublishOutcome::Published { already: true }));
+    assert_eq!(bench.recorder.retried(), [StoreErrorKind::AccessDenied]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn completing_a_completed_upload_is_success() {
+    let bench = Bench::new();
+    let (upload, parts) = bench.upload().await;
+    let publish = || bench.publisher();
+    let first = publish().publish_complete(&upload, &parts).await;
+    assert_eq!(first, Ok(PublishOutcome::Published { already: false }));
+    let answers = [Fault::answer("NoSuchUpload", 404), Fault::answer("PreconditionFailed", 412)];
+    for answer in answers {
+        bench.store.fail(Operation::CompleteUpload, "pin", 1, answer);
+        let again = publish().publish_complete(&upload, &parts).await;
+        assert_eq!(again, Ok(PublishOutcome::Published { already: true }));
+    }
+    bench.assert_published_once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_vanishes_is_written_again() {
+    let bench = Bench::new();
+    bench.store.fail(Operation::Put, "pin", 1, Fault::answer("PreconditionFailed", 412));
+    assert_eq!(bench.put().await, Ok(PublishOutcome::Published { already: false }));
+    assert_eq!(bench.recorder.retried(), [StoreErrorKind::Vanished]);
+    bench.assert_published_once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definite_refusal_is_given_back() {
+    let bench = Bench::new();
+    bench.store.fail(Operation::Put, "pin", 1, Fault::answer("InvalidArgument", 400));
+    let Err(Stopped::Definite(error)) = bench.put().await else { panic!("refused") };
+    assert_eq!(error.kind, StoreErrorKind::Invalid);
+    assert_eq!(error.kind.healing(), Healing::Never);
+    assert_eq!(error.code.as_deref(), Some("InvalidArgument"));
+    assert_eq!(bench.store.object_count(), 0);
+}
