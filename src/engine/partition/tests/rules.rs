@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::rig::{Rig, options, sealing_at, with_parts};
+use crate::engine::PARTS_MAX;
 use crate::engine::partition::{Input, PartitionOptions, Report};
 use crate::model::{SealPolicy, SealReason};
 
@@ -179,6 +180,23 @@ fn age_seals_a_partition_to_which_nothing_comes_any_more() {
     assert_eq!(rig.wait(1), ["commit 0 plan [0, 2)"]);
     let is_age = |report: &Report| matches!(report, Report::Sealed { reason: SealReason::Age, .. });
     assert!(rig.has_reported(is_age));
+}
+
+#[test]
+fn the_last_part_that_s3_takes_seals() {
+    let mut options = with_parts();
+    options.seal.records = None;
+    let mut rig = Rig::new(options);
+    let mut parts = 0;
+    for offset in 0.. {
+        parts += rig.read(offset, "a").iter().filter(|said| said.starts_with("part")).count();
+        if rig.commit.is_some() {
+            break;
+        }
+    }
+    assert_eq!(parts, usize::try_from(PARTS_MAX).unwrap());
+    let is_it = |report: &Report| matches!(report, Report::Sealed { reason, .. } if *reason == SealReason::Parts);
+    assert!(rig.has_reported(is_it));
 }
 
 #[test]
