@@ -384,13 +384,8 @@ impl SettlerLoop {
         if !self.options.starts_at_end {
             return Some(low);
         }
-        let named = self.latest.end_of(
-            &self.options,
-            admin,
-            self.client.as_ref()?,
-            source,
-            &self.stores,
-        )?;
+        let ask = latest::Ask { admin, client: self.client.as_ref()?, stores: &self.stores };
+        let named = self.latest.end_of(&self.options, ask, source)?;
         Some(named.map_or(low, |end| end.max(low)))
     }
 

@@ -141,6 +141,8 @@ pub struct Partition {
     fresh_is_first: bool,
     next_object: ObjectId,
     draining: Draining,
+    /// The reason to stop as soon as what is in memory is finished.
+    halting: Option<StopReason>,
     is_stopped: bool,
     actions: VecDeque<Action>,
 }
@@ -173,6 +175,7 @@ impl Partition {
             fresh_is_first: true,
             next_object: start.first_object,
             draining: Draining::No,
+            halting: None,
             is_stopped: false,
             actions: VecDeque::new(),
         };
@@ -240,7 +243,10 @@ impl Partition {
 
     /// Returns whether a record may be handed in now. If not, whoever reads keeps it aside.
     pub fn wants_records(&self) -> bool {
-        !self.is_stopped && self.draining == Draining::No && self.next.is_none()
+        !self.is_stopped
+            && self.halting.is_none()
+            && self.draining == Draining::No
+            && self.next.is_none()
     }
 
     /// Returns the offset from which the machine has not been given records.

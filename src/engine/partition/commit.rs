@@ -24,7 +24,7 @@ impl Partition {
             self.commit(CommitFor::Refresh, offset, metadata);
         }
         self.say_drained();
-        Ok(())
+        self.take_halt().map_or(Ok(()), Err)
     }
 
     /// Returns whether what is committed may be committed again, when its time comes. Behind a

@@ -61,13 +61,36 @@ impl Partition {
         self.seal_open(now, reason, workshop)
     }
 
-    /// Says `Drained` once nothing of this machine is on its way any more.
-    pub(super) fn say_drained(&mut self) {
-        let is_idle = self.open.is_none()
+    /// Stops behind what is in memory: that is finished as usual, because Kafka may not have it any
+    /// more, or because it comes before the record that stops.
+    pub(super) fn halt(
+        &mut self,
+        now: Now,
+        reason: StopReason,
+        seal: SealReason,
+        workshop: &mut Workshop,
+    ) -> Result<(), StopReason> {
+        self.open.take_if(|open| open.stats().records == 0);
+        self.seal_open(now, seal, workshop)?;
+        self.halting = Some(reason);
+        Ok(())
+    }
+
+    /// Returns the reason to stop, once what was in memory is finished.
+    pub(super) fn take_halt(&mut self) -> Option<StopReason> {
+        if self.is_idle() { self.halting.take() } else { None }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.open.is_none()
             && self.next.is_none()
             && self.current.is_none()
-            && self.commit.is_none();
-        if self.draining == Draining::Yes && is_idle {
+            && self.commit.is_none()
+    }
+
+    /// Says `Drained` once nothing of this machine is on its way any more.
+    pub(super) fn say_drained(&mut self) {
+        if self.draining == Draining::Yes && self.is_idle() {
             self.draining = Draining::Told;
             self.actions.push_back(Action::Drained);
         }

@@ -31,8 +31,13 @@ impl Partition {
         if let Some(replay) = &mut self.replay {
             replay.short_since = None;
         }
+        if let Err(reason) = self.put_into_batch(now, record, workshop) {
+            return match self.replay {
+                Some(_) => Err(reason),
+                None => self.halt(now, reason, SealReason::Stop, workshop),
+            };
+        }
         self.cursor = offset.next();
-        self.put_into_batch(now, record, workshop)?;
         match &self.replay {
             Some(replay) if self.cursor >= replay.plan.range.end() => {
                 self.finish_replay(now, workshop)
@@ -243,7 +248,11 @@ impl Partition {
             return Ok(());
         }
         if self.options.on_lost_records == OnLostRecords::Stop {
-            return Err(StopReason::LostRecords { position, log_start });
+            let reason = StopReason::LostRecords { position, log_start };
+            if self.replay.is_some() {
+                return Err(reason);
+            }
+            return self.halt(now, reason, SealReason::LostRecords, workshop);
         }
         if let Some(Replay { plan, .. }) = self.replay.take() {
             self.abort_open();

@@ -2,6 +2,7 @@
 //! keeps first writers. Whatever the order of events and crashes, each record is there once.
 
 mod ends;
+mod halt;
 mod ledger;
 mod replay;
 mod rig;
