@@ -219,7 +219,6 @@ fn a_position_that_lies_in_the_log_after_all_is_sought_again() {
 #[test]
 fn a_position_below_the_log_start_stops_if_so_configured() {
     let mut rig = Rig::new(options());
-    rig.read(0, "a");
     assert_eq!(rig.out_of_range(5, 9), ["stop lost_records"]);
 }
 
