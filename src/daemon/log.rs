@@ -96,9 +96,14 @@ fn start_text(level: &str) -> Result<(), LogError> {
     Ok(text(filter(level)?, io::stderr, colours).try_init()?)
 }
 
+/// Reads a level. A bare `debug` or `trace` is meant of Sluice: its libraries would drown it.
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    let directives = match level {
+        "debug" | "trace" => format!("info,sluice={level}"),
+        other => other.to_owned(),
+    };
     EnvFilter::builder()
-        .parse(level)
+        .parse(directives)
         .map_err(|source| LogError::Level { level: level.to_owned(), source })
 }
 

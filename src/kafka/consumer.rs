@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -87,7 +87,12 @@ pub struct GroupConsumer {
 
 struct Context {
     group: Arc<dyn Group>,
+    /// When each kind of trouble was said last: a broker that is down makes several a second.
+    said: Mutex<BTreeMap<String, Instant>>,
 }
+
+/// One kind of trouble is said this often.
+const SAY_EVERY: Duration = Duration::from_secs(30);
 
 impl fmt::Debug for GroupConsumer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,7 +107,7 @@ impl GroupConsumer {
             config.set(name, value);
         }
         config.set_log_level(RDKafkaLogLevel::Warning);
-        let consumer = config.create_with_context(Context { group }).map_err(creation_error)?;
+        let consumer = config.create_with_context(Context { group, said: Mutex::default() }).map_err(creation_error)?;
         Ok(Self { consumer: Arc::new(consumer) })
     }
 
@@ -191,7 +196,16 @@ fn creation_error(error: KafkaError) -> ConsumerError {
 
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka client reports");
+        let kind = error.rdkafka_error_code().map_or_else(String::new, |code| format!("{code:?}"));
+        let now = Instant::now();
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = said.get(&kind).is_none_or(|at| now.duration_since(*at) >= SAY_EVERY);
+        if is_new {
+            said.insert(kind, now);
+            tracing::warn!(%error, reason, "the Kafka client reports trouble and goes on");
+        } else {
+            tracing::debug!(%error, reason, "the Kafka client reports trouble and goes on");
+        }
     }
 }
 
