@@ -101,10 +101,14 @@ impl Admin {
         answer.map(|(low, high)| Watermarks { low, high }).map_err(AdminError::Refused)
     }
 
+    /// Returns the value of a setting of the brokers; none if they do not say it.
+    pub fn broker_setting(&self, name: &'static str) -> Result<Option<String>, AdminError> {
+        self.client.broker_setting(name, self.timeout).map_err(AdminError::Refused)
+    }
+
     /// Returns the brokers' `offset.metadata.max.bytes`; none if they do not say it.
     pub fn commit_metadata_max(&self) -> Result<Option<u64>, AdminError> {
-        let value = self.client.broker_setting(METADATA_SETTING, self.timeout);
-        let Some(value) = value.map_err(AdminError::Refused)? else { return Ok(None) };
+        let Some(value) = self.broker_setting(METADATA_SETTING)? else { return Ok(None) };
         match value.parse() {
             Ok(bytes) => Ok(Some(bytes)),
             Err(_) => Err(AdminError::NotANumber { name: METADATA_SETTING, value }),
