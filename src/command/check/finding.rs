@@ -56,6 +56,8 @@ pub enum Question {
     Group,
     #[serde(rename = "kafka.offsets")]
     Offsets,
+    #[serde(rename = "kafka.rights")]
+    Rights,
     #[serde(rename = "kafka.metadata_bytes")]
     MetadataBytes,
     #[serde(rename = "kafka.protocol")]
@@ -99,6 +101,7 @@ impl Question {
             Self::Topic => "kafka.topic",
             Self::Group => "kafka.group",
             Self::Offsets => "kafka.offsets",
+            Self::Rights => "kafka.rights",
             Self::MetadataBytes => "kafka.metadata_bytes",
             Self::Protocol => "kafka.protocol",
             Self::Bucket => "s3.bucket",

@@ -55,6 +55,8 @@ pub(super) fn look(report: &mut Report, settings: &Settings) -> Option<Vec<Topic
     let found = look_at_topics(at.report, settings, (&admin, &topics));
     let mut at = At { report, place: format!("group `{}`", settings.kafka.group_id) };
     judge::members(&mut at, &admin.members(&settings.kafka.group_id));
+    let group_right = admin.may_read_group(&settings.kafka.group_id);
+    judge::rights(&mut at, &admin.unreadable_topics(&topics), &group_right);
     if let Some(cluster) = id {
         let known = Known { cluster, topics: found, start: settings.kafka.start };
         look_at_offsets(&mut at, &known, &client);

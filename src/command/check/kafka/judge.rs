@@ -252,6 +252,38 @@ pub(super) fn members(at: &mut At<'_>, answer: &Result<Vec<Member>, AdminError>)
     );
 }
 
+/// What the group's own description does not show: reading records, joining and committing.
+pub(super) fn rights(
+    at: &mut At<'_>,
+    topics: &Result<Vec<Topic>, AdminError>,
+    group: &Result<Option<bool>, AdminError>,
+) {
+    let question = Question::Rights;
+    match (topics, group) {
+        (Ok(topics), Ok(group)) if !topics.is_empty() || *group == Some(false) => {
+            if !topics.is_empty() {
+                let names: Vec<_> = topics.iter().map(|topic| format!("`{topic}`")).collect();
+                let what = format!("this user may not read {}", names.join(", "));
+                at.fail(question, what, "grant `Read` on these topics");
+            }
+            if *group == Some(false) {
+                at.fail(question, "this user may not read the group", "grant `Read` on the group");
+            }
+        }
+        (Ok(_), Ok(Some(_))) => at.ok(question, "this user may read the topics and the group"),
+        (Ok(_), Ok(None)) => at.warn(
+            question,
+            "the brokers do not say what this user may do",
+            "see that it has `Describe` and `Read` on the topics and the group",
+        ),
+        (Err(error), _) | (Ok(_), Err(error)) => at.warn(
+            question,
+            format!("what this user may do cannot be read: {error}"),
+            "see that it has `Describe` and `Read` on the topics and the group",
+        ),
+    }
+}
+
 fn code_of(error: &AdminError) -> Option<ErrorCode> {
     match error {
         AdminError::Refused(code) => Some(*code),

@@ -162,6 +162,36 @@ fn a_consumer_that_is_not_ours_must_stop_first() {
     assert_eq!(judge(refused(Code::CoordinatorNotAvailable)).1, 69);
 }
 
+#[test]
+fn rights_that_are_missing_are_named() {
+    let judge = |topics, group| told("group `g`", |at| judge::rights(at, &topics, &group));
+    assert_eq!(
+        judge(Ok(Vec::new()), Ok(Some(true))),
+        (
+            vec!["ok    kafka.rights             group `g`: this user may read the topics and the group".to_owned()],
+            0
+        )
+    );
+    let denied = vec![Topic::new("pin").unwrap(), Topic::new("geo").unwrap()];
+    assert_eq!(
+        judge(Ok(denied), Ok(Some(false))),
+        (
+            vec![
+                "FAIL  kafka.rights             group `g`: this user may not read `pin`, `geo`: grant `Read` on these topics".to_owned(),
+                "FAIL  kafka.rights             group `g`: this user may not read the group: grant `Read` on the group".to_owned(),
+            ],
+            1
+        )
+    );
+    assert_eq!(
+        judge(Ok(Vec::new()), Ok(None)),
+        (
+            vec!["warn  kafka.rights             group `g`: the brokers do not say what this user may do: see that it has `Describe` and `Read` on the topics and the group".to_owned()],
+            0
+        )
+    );
+}
+
 fn known() -> Known {
     let described = TopicDescription { id: TopicId::from_u128(10), partitions: 4 };
     Known {
