@@ -153,7 +153,7 @@ impl GroupConsumer {
 }
 
 /// Returns every property that the client is given. Ours win.
-fn properties(options: &ConsumerOptions) -> BTreeMap<String, String> {
+pub(super) fn properties(options: &ConsumerOptions) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     let mut set = |name: &str, value: &str| drop(all.insert(name.to_owned(), value.to_owned()));
     // A full queue must not stop the fetcher for its default of a second.
@@ -185,7 +185,7 @@ fn properties(options: &ConsumerOptions) -> BTreeMap<String, String> {
     all
 }
 
-fn creation_error(error: KafkaError) -> ConsumerError {
+pub(super) fn creation_error(error: KafkaError) -> ConsumerError {
     match error {
         KafkaError::ClientConfig(_, why, name, value) => {
             ConsumerError::Property { name, value, why }
