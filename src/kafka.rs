@@ -25,7 +25,7 @@ pub mod ffi;
 mod inquiry;
 
 pub use consumer::{
-    CLIENT_ID_PREFIX, ConsumerError, ConsumerOptions, Group, GroupConsumer, Protocol, Seen,
-    commit_fault,
+    CLIENT_ID_PREFIX, ConsumerError, ConsumerOptions, Group, GroupConsumer, PartitionFault,
+    Protocol, Seen, commit_fault, partition_fault,
 };
 pub use inquiry::{Cluster, Heard, Inquiry, Unreached};

@@ -107,7 +107,9 @@ impl GroupConsumer {
             config.set(name, value);
         }
         config.set_log_level(RDKafkaLogLevel::Warning);
-        let consumer = config.create_with_context(Context { group, said: Mutex::default() }).map_err(creation_error)?;
+        let consumer = config
+            .create_with_context(Context { group, said: Mutex::default() })
+            .map_err(creation_error)?;
         Ok(Self { consumer: Arc::new(consumer) })
     }
 
@@ -231,6 +233,32 @@ impl ConsumerContext for Context {
 
     fn main_queue_min_poll_interval(&self) -> rdkafka::util::Timeout {
         rdkafka::util::Timeout::After(Duration::from_millis(100))
+    }
+}
+
+/// What an error of one partition stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartitionFault {
+    /// The position lies outside of the log.
+    OutOfRange,
+    /// The brokers do not know topic or partition.
+    Unknown,
+    /// librdkafka goes on by itself.
+    Passing,
+}
+
+/// Returns what an error that was read from a partition's queue stands for.
+pub fn partition_fault(code: ErrorCode) -> PartitionFault {
+    use RDKafkaErrorCode as Code;
+    match code.known() {
+        Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => PartitionFault::OutOfRange,
+        Some(
+            Code::UnknownTopicOrPartition
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+            | Code::UnknownTopicId,
+        ) => PartitionFault::Unknown,
+        _ => PartitionFault::Passing,
     }
 }
 

@@ -9,8 +9,8 @@ use super::slot::{ASIDE_MAX, Kept, State};
 use super::{WAIT_MAX, Worker};
 use crate::engine::{Address, Input};
 use crate::kafka::ffi::{BATCH_MESSAGES_MAX, Batch, Content, ErrorCode, Message};
+use crate::kafka::{PartitionFault, partition_fault};
 use crate::model::TopicPartition;
-use rdkafka::error::RDKafkaErrorCode;
 
 /// Messages kept aside over all partitions: beyond it they are struck out and fetched again.
 const ASIDE_SUM_MAX: usize = 20_000;
@@ -155,24 +155,19 @@ impl Worker {
     fn partition_error(&mut self, address: Address, code: ErrorCode) {
         let Some(slot) = self.slots.get_mut(&address) else { return };
         let partition = slot.partition.clone();
-        match code.known() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+        match partition_fault(code) {
+            PartitionFault::OutOfRange => {
                 if !slot.asks_watermarks {
                     slot.asks_watermarks = true;
                     self.around.settler.watermarks(address, &partition, &self.mailbox);
                 }
             }
-            Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::UnknownPartition
-                | RDKafkaErrorCode::UnknownTopicId,
-            ) => {
+            PartitionFault::Unknown => {
                 warn!(%partition, %code, "the partition is unknown to the brokers");
                 self.around.metrics.error_handled("unknown_partition");
                 self.around.settler.look_at_topics();
             }
-            _ => {
+            PartitionFault::Passing => {
                 warn!(%partition, %code, "the partition cannot be read now, it is tried again");
                 self.around.metrics.error_handled("fetch");
             }
