@@ -30,6 +30,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Demo(demo::Arguments),
     Emulate(emulate::Arguments),
 }
 
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
     let Arguments { common, command } = Arguments::parse();
     let code = match command {
         Command::Run(arguments) => run::main(&common, &arguments),
+        Command::Demo(arguments) => demo::main(&common, &arguments),
         Command::Emulate(arguments) => emulate::main(&common, &arguments),
     };
     ExitCode::from(code)
