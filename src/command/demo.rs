@@ -254,11 +254,11 @@ fn move_records(
             return Err(error.into());
         }
     };
-    let mut progress = Progress::start(display, "demo", "records", Some(records));
+    let mut progress = Progress::start(display, "demo", "records written", Some(records));
     wait(&feed, &daemon, stop, &mut progress);
     let (page, written) = (daemon.page(), daemon.written());
     let stopped = daemon.stop();
-    progress.finish(written, "in S3");
+    progress.finish(written, "");
     let fed = feed.finish();
     stopped?;
     fed?;
@@ -290,7 +290,7 @@ fn wait(feed: &Feed, daemon: &Daemon, stop: &AtomicBool, progress: &mut Progress
             is_page_said = true;
             progress.say(&format!("the status page is at http://{page}/"));
         }
-        progress.set(written, format_args!("in S3, {sent} sent"));
+        progress.set(written, format_args!("{sent} sent"));
         if last.0 != (sent, written) {
             last = ((sent, written), Instant::now());
         }
@@ -314,14 +314,14 @@ fn check(
     bucket_folder: &Path,
     (records, display): (u64, Display),
 ) -> Result<Report, CheckError> {
-    let mut progress = Progress::start(display, "check", "records", Some(records));
+    let mut progress = Progress::start(display, "check", "records read again", Some(records));
     let mut read = 0;
     let found = read_topics(&cluster.bootstrap_servers(), topics, &mut |so_far| {
         read = so_far;
-        progress.set(so_far, "read again");
+        progress.set(so_far, "");
     })?;
     let report = compare(&found, &read_files(bucket_folder)?);
-    progress.finish(read, "read again");
+    progress.finish(read, "");
     Ok(report)
 }
 

@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::s3_server::S3Server;
 use crate::config::{self, Faults, FileText, Settings, Sources};
 use crate::daemon::notify::{Notify, NotifyEnvironment};
-use crate::daemon::run::{Control, RunError, Watcher, run};
+use crate::daemon::run::{Brokers, Control, RunError, Watcher, run_on};
 use crate::model::Bucket;
 
 /// The daemon's own default: what the README says works during a demo too.
@@ -142,7 +142,7 @@ impl Daemon {
         let work = move || {
             // No service: whatever systemd gave the caller's shell is not for the demo.
             let notify = Notify::new(NotifyEnvironment::default(), std::process::id());
-            run(Arc::new(settings), &control_of_thread, &notify, &*told_of_thread)
+            run_on(Brokers::Mock, Arc::new(settings), &control_of_thread, &notify, &*told_of_thread)
         };
         let thread = thread::Builder::new()
             .name("demo-daemon".to_owned())

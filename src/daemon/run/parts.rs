@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tracing::warn;
 
-use super::RunError;
+use super::{Brokers, RunError};
 use crate::config::{Settings, Start};
 use crate::daemon::budget::Budget;
 use crate::daemon::clock::Clock;
@@ -64,7 +64,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn start(settings: Arc<Settings>, clock: Clock) -> Result<Self, RunError> {
+    pub(super) fn start(
+        settings: Arc<Settings>,
+        clock: Clock,
+        brokers: Brokers,
+    ) -> Result<Self, RunError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .thread_name("sluice-upload")
@@ -96,6 +100,7 @@ impl Parts {
         let options = SettlerOptions {
             group: settings.kafka.group_id.clone(),
             claims_prefix: s3.claims_prefix.clone(),
+            brokers,
             starts_at_end: settings.kafka.start == Start::Latest,
         };
         let (settler, settling) =
