@@ -41,9 +41,9 @@ use s3_server::S3ServerError;
 
 const BUCKET: &str = "sluice-demo";
 const SEED: u64 = 1;
-/// The posts take so long: the group's first rebalance takes 3 s, and the daemon shall still be
-/// seen at work on a topic that grows.
-const FEED_SECONDS: u64 = 5;
+/// The posts take so long: start and the group's first rebalance take about 5 s, and the daemon
+/// shall still be seen at work on topics that grow.
+const FEED_SECONDS: u64 = 8;
 const POSTS_PER_SECOND_MIN: u64 = 200;
 /// Between two looks at the counts.
 const LOOK: Duration = Duration::from_millis(50);
