@@ -97,12 +97,7 @@ impl Parts {
             GroupLimits { drain: settings.limits.drain.min(DRAIN_MAX), committed: COMMITTED_MAX };
         let told = (metrics.clone(), status.clone());
         let rebalancer = Rebalancer::new(Arc::clone(&gate), limits, clock, told);
-        let options = SettlerOptions {
-            group: settings.kafka.group_id.clone(),
-            claims_prefix: s3.claims_prefix.clone(),
-            brokers,
-            starts_at_end: settings.kafka.start == Start::Latest,
-        };
+        let options = settler_options(&settings, brokers);
         let (settler, settling) =
             SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);
         let settler_thread = spawn("sluice-settle", move || settling.run())?;
@@ -168,6 +163,15 @@ impl Parts {
             self.runtime.block_on(http.stop());
         }
         self.runtime.shutdown_timeout(CLOSE_MAX);
+    }
+}
+
+fn settler_options(settings: &Settings, brokers: Brokers) -> SettlerOptions {
+    SettlerOptions {
+        group: settings.kafka.group_id.clone(),
+        claims_prefix: settings.s3.claims_prefix.clone(),
+        brokers,
+        starts_at_end: settings.kafka.start == Start::Latest,
     }
 }
 
