@@ -32,6 +32,7 @@ pub struct Arguments {
 enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
+    Demo(demo::Arguments),
     Emulate(emulate::Arguments),
 }
 
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
     let code = match command {
         Command::Run(arguments) => run::main(&common, &arguments),
         Command::Check(arguments) => check::main(&common, &arguments),
+        Command::Demo(arguments) => demo::main(&common, &arguments),
         Command::Emulate(arguments) => emulate::main(&common, &arguments),
     };
     ExitCode::from(code)

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use super::clock::Clock;
 use super::gate::Gate;
 use super::mailbox::{Mail, Mailbox};
+use super::run::Brokers;
 use super::stores::Stores;
 use crate::engine::{
     Address, ClaimFacts, CommittedOffset, Metadata, Source, StopReason, Verdict, settle,
@@ -124,6 +125,7 @@ pub(super) struct SettlerOptions {
     pub(super) group: GroupId,
     pub(super) claims_prefix: String,
     pub(super) starts_at_end: bool,
+    pub(super) brokers: Brokers,
 }
 
 /// A partition whose topic id is compared each minute.
@@ -300,6 +302,10 @@ impl SettlerLoop {
             self.waiting.iter().map(|request| request.partition.topic.clone()).collect();
         names.sort();
         names.dedup();
+        if self.options.brokers == Brokers::Mock {
+            let unknown = Ok(TopicDescription { id: TopicId::UNKNOWN, partitions: 0 });
+            return Some((names.into_iter().map(|name| (name, unknown)).collect(), None));
+        }
         let topics = match admin.topics(&names) {
             Ok(topics) => topics,
             Err(error) => {
@@ -393,6 +399,9 @@ impl SettlerLoop {
     fn look_at_topics(&mut self) {
         self.look_at = self.clock.uptime().after(WATCH);
         self.watched.retain(|_, watched| self.gate.is_alive(watched.address));
+        if self.options.brokers == Brokers::Mock {
+            return;
+        }
         let Some(admin) = self.admin() else { return };
         let mut names: Vec<_> = self.watched.keys().map(|at| at.topic.clone()).collect();
         names.dedup();

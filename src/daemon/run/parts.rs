@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tracing::warn;
 
-use super::RunError;
+use super::{Brokers, RunError};
 use crate::config::{Settings, Start};
 use crate::daemon::budget::Budget;
 use crate::daemon::clock::Clock;
@@ -64,7 +64,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn start(settings: Arc<Settings>, clock: Clock) -> Result<Self, RunError> {
+    pub(super) fn start(
+        settings: Arc<Settings>,
+        clock: Clock,
+        brokers: Brokers,
+    ) -> Result<Self, RunError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .thread_name("sluice-upload")
@@ -93,11 +97,7 @@ impl Parts {
             GroupLimits { drain: settings.limits.drain.min(DRAIN_MAX), committed: COMMITTED_MAX };
         let told = (metrics.clone(), status.clone());
         let rebalancer = Rebalancer::new(Arc::clone(&gate), limits, clock, told);
-        let options = SettlerOptions {
-            group: settings.kafka.group_id.clone(),
-            claims_prefix: s3.claims_prefix.clone(),
-            starts_at_end: settings.kafka.start == Start::Latest,
-        };
+        let options = settler_options(&settings, brokers);
         let (settler, settling) =
             SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);
         let settler_thread = spawn("sluice-settle", move || settling.run())?;
@@ -163,6 +163,15 @@ impl Parts {
             self.runtime.block_on(http.stop());
         }
         self.runtime.shutdown_timeout(CLOSE_MAX);
+    }
+}
+
+fn settler_options(settings: &Settings, brokers: Brokers) -> SettlerOptions {
+    SettlerOptions {
+        group: settings.kafka.group_id.clone(),
+        claims_prefix: settings.s3.claims_prefix.clone(),
+        brokers,
+        starts_at_end: settings.kafka.start == Start::Latest,
     }
 }
 
