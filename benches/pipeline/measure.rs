@@ -1,0 +1,267 @@
+//! The measurements, each with a group of its own so that it reads its topics from the beginning.
+
+use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use sluice::command::posts::Kind;
+
+use crate::Arguments;
+use crate::feed::{Topic, fill};
+use crate::sink::{Sink, now_us};
+use crate::spread::{row, spread};
+use crate::support::daemon::{Daemon, Settings};
+use crate::support::{Kafka, NewRecord, unique, wait};
+use crate::usage::Usage;
+
+/// Two cores that others use too take a minute for a gigabyte.
+const WRITTEN_IN: Duration = Duration::from_secs(600);
+const PARTITIONS: usize = 4;
+/// What MSK Connect's S3 sink writes with `flush.size=1`, measured: one record an object.
+const INCUMBENT_OBJECTS_PER_S: f64 = 235.0;
+const LATENCY_RECORDS: usize = 15;
+
+/// One row of the first table.
+pub struct Stream {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub format: &'static str,
+    pub compression: &'static str,
+}
+
+/// The servers, and topics that several measurements read.
+pub struct Bench<'a> {
+    kafka: &'a Kafka,
+    sink: &'a Sink,
+    arguments: &'a Arguments,
+    topics: BTreeMap<String, Topic>,
+}
+
+/// One run of a stream.
+struct Run {
+    usage: Usage,
+    bytes_per_s: f64,
+    records_per_s: f64,
+    requests_per_object: f64,
+}
+
+impl<'a> Bench<'a> {
+    pub fn new(kafka: &'a Kafka, sink: &'a Sink, arguments: &'a Arguments) -> Self {
+        Self { kafka, sink, arguments, topics: BTreeMap::new() }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        name.contains(self.arguments.only.as_str())
+    }
+
+    fn topic(&mut self, name: &str, kind: Kind, partitions: usize, value_bytes: f64) -> Topic {
+        let kafka = self.kafka;
+        let made = || fill(kafka, name, kind, partitions, value_bytes as u64);
+        self.topics.entry(name.to_owned()).or_insert_with(made).clone()
+    }
+
+    fn settings(&self, topics: &[&str]) -> Settings {
+        let settings = Settings::new(
+            &self.kafka.bootstrap(),
+            &self.sink.endpoint(),
+            &unique("bench"),
+            "bench-bucket",
+        );
+        settings.topics(topics)
+    }
+
+    pub fn streams(&mut self, streams: &[Stream]) {
+        let wanted: Vec<&Stream> = streams.iter().filter(|one| self.wants(one.name)).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        row(&[
+            "stream",
+            "CPU-s/GB",
+            "of it system",
+            "MB/s",
+            "records/s",
+            "peak MB",
+            "requests/object",
+        ]);
+        for stream in wanted {
+            let bytes = self.arguments.gigabytes * 1e9;
+            let bytes = if stream.kind == Kind::Geo { bytes / 4.0 } else { bytes };
+            let topic = self.topic(stream.kind.as_str(), stream.kind, PARTITIONS, bytes);
+            let runs: Vec<Run> =
+                (0..self.arguments.runs).map(|_| self.stream(stream, &topic)).collect();
+            let all = |value: &dyn Fn(&Run) -> f64, decimals| {
+                spread(runs.iter().map(value).collect(), decimals)
+            };
+            let gigabytes = topic.value_bytes as f64 / 1e9;
+            row(&[
+                stream.name,
+                &all(&|run| run.usage.cpu_s() / gigabytes, 2),
+                &all(&|run| run.usage.system_s / gigabytes, 2),
+                &all(&|run| run.bytes_per_s / 1e6, 0),
+                &all(&|run| run.records_per_s, 0),
+                &all(&|run| run.usage.peak_bytes as f64 / 1e6, 0),
+                &all(&|run| run.requests_per_object, 2),
+            ]);
+        }
+    }
+
+    /// From the start of the process until the last record is in an object.
+    fn stream(&self, stream: &Stream, topic: &Topic) -> Run {
+        let before = self.sink.counts();
+        let daemon = self
+            .settings(&[&topic.name])
+            .set("layout.format", &format!("\"{}\"", stream.format))
+            .set("layout.compression", &format!("\"{}\"", stream.compression))
+            .launch();
+        let records = topic.records as f64;
+        let read = || daemon.metric("sluice_read_records_total", &[]);
+        let until = |what: &str, done: &dyn Fn() -> bool| {
+            daemon.wait_until(what, WRITTEN_IN, || {
+                sleep(Duration::from_millis(100));
+                done().then_some(())
+            });
+        };
+        until("the first record", &|| read() > 0.0);
+        let (started, first) = (Instant::now(), read());
+        until("the last record", &|| read() >= records);
+        let took = started.elapsed().as_secs_f64();
+        daemon.signal(crate::support::process::Signal::SealNow);
+        until("the last object", &|| daemon.metric("sluice_written_records_total", &[]) >= records);
+        let usage = Usage::of(daemon.process_id());
+        daemon.stop_cleanly();
+        let after = self.sink.counts();
+        let records_per_s = (records - first) / took;
+        Run {
+            usage,
+            bytes_per_s: records_per_s * topic.value_bytes as f64 / records,
+            records_per_s,
+            requests_per_object: (after.requests - before.requests) as f64
+                / (after.objects - before.objects) as f64,
+        }
+    }
+
+    pub fn objects_of_one_record(&mut self, shapes: &[(usize, usize)]) {
+        if !self.wants("seal.records = 1") {
+            return;
+        }
+        println!();
+        row(&[
+            "seal.records = 1",
+            "objects/s",
+            "per partition",
+            "x incumbent",
+            "CPU ms/object",
+            "requests/object",
+            "peak MB",
+        ]);
+        for (topics, partitions) in shapes {
+            let name = format!("{topics} topics x {partitions} partitions");
+            let names: Vec<String> = (0..*topics)
+                .map(|index| {
+                    let kind = Kind::ALL[index];
+                    let name = format!("small-{partitions}-{}", kind.as_str());
+                    // More than is read meanwhile.
+                    let bytes = if kind == Kind::Pin { 85e6 } else { 12e6 };
+                    self.topic(&name, kind, *partitions, bytes).name
+                })
+                .collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let daemon = self
+                .settings(&names)
+                .set("seal.records", "1")
+                .set("seal.bytes", "\"off\"")
+                .set("seal.age", "\"off\"")
+                .start();
+            self.watch_objects(&daemon, &name, topics * partitions);
+            daemon.stop_cleanly();
+        }
+        println!("(the incumbent: {INCUMBENT_OBJECTS_PER_S} objects/s)");
+    }
+
+    fn watch_objects(&self, daemon: &Daemon, name: &str, partitions: usize) {
+        let start = self.sink.counts().objects;
+        daemon.wait_until("some objects", WRITTEN_IN, || {
+            (self.sink.counts().objects > start + 100).then_some(())
+        });
+        let window = Duration::from_secs(self.arguments.seconds.div_ceil(3));
+        let (before, used, started) =
+            (self.sink.counts(), Usage::of(daemon.process_id()), Instant::now());
+        sleep(window);
+        let (after, usage, took) =
+            (self.sink.counts(), Usage::of(daemon.process_id()), started.elapsed());
+        let objects = (after.objects - before.objects) as f64;
+        let per_s = objects / took.as_secs_f64();
+        row(&[
+            name,
+            &format!("{per_s:.0}"),
+            &format!("{:.0}", per_s / partitions as f64),
+            &format!("{:.1}", per_s / INCUMBENT_OBJECTS_PER_S),
+            &format!("{:.2}", (usage.cpu_s() - used.cpu_s()) * 1e3 / objects),
+            &format!("{:.2}", (after.requests - before.requests) as f64 / objects),
+            &format!("{:.0}", usage.peak_bytes as f64 / 1e6),
+        ]);
+    }
+
+    /// How long after it was sent a record is in a visible object.
+    pub fn latency(&self) {
+        if !self.wants("latency") {
+            return;
+        }
+        println!();
+        row(&["record to object", "latency ms"]);
+        for (name, key, value) in [
+            ("seal.records = 1", "seal.records", "1"),
+            ("seal.age = \"1 s\"", "seal.age", "\"1 s\""),
+        ] {
+            let topic = unique("latency");
+            self.kafka.create_topic(&topic, 1);
+            let daemon = self.settings(&[&topic]).set(key, value).start();
+            let latencies = (0..=LATENCY_RECORDS).map(|_| self.one_latency(&topic));
+            // The first one waits for the assignment.
+            row(&[name, &spread(latencies.skip(1).collect(), 1)]);
+            daemon.stop_cleanly();
+        }
+    }
+
+    fn one_latency(&self, topic: &str) -> f64 {
+        let before = self.sink.counts().objects;
+        let sent_us = now_us();
+        self.kafka.produce(topic, &[NewRecord::of("{\"a\":1}")]);
+        let seen_us = wait::until("the object", WRITTEN_IN, || {
+            let counts = self.sink.counts();
+            (counts.objects > before).then_some(counts.last_object_us)
+        });
+        // Not at the same moment of a second each time.
+        sleep(Duration::from_millis(137));
+        (seen_us - sent_us) as f64 / 1e3
+    }
+
+    /// What a daemon costs that has nothing to do.
+    pub fn idle(&self) {
+        if !self.wants("idle") {
+            return;
+        }
+        let topics = Kind::ALL.map(|kind| unique(kind.as_str()));
+        for topic in &topics {
+            self.kafka.create_topic(topic, 1);
+            self.kafka.produce(topic, &[NewRecord::of("{\"a\":1}")]);
+        }
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let daemon = self.settings(&topics).set("seal.age", "\"1 s\"").start();
+        sleep(Duration::from_secs(self.arguments.seconds) / 2);
+        let before = Usage::of(daemon.process_id());
+        let rest = Duration::from_secs(self.arguments.seconds) / 2;
+        sleep(rest);
+        let usage = Usage::of(daemon.process_id());
+        println!();
+        row(&["idle, 3 topics", "resident MB", "peak MB", "CPU ms/s"]);
+        row(&[
+            &format!("after {} s", self.arguments.seconds),
+            &format!("{:.1}", usage.resident_bytes as f64 / 1e6),
+            &format!("{:.1}", usage.peak_bytes as f64 / 1e6),
+            &format!("{:.1}", (usage.cpu_s() - before.cpu_s()) * 1e3 / rest.as_secs_f64()),
+        ]);
+        daemon.stop_cleanly();
+    }
+}
