@@ -1,5 +1,8 @@
 //! `sluice demo` as a person starts it, and what it says when something is wrong.
 
+// Functions beside the tests expect too.
+#![allow(clippy::expect_used)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::AtomicBool;
