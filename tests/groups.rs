@@ -262,6 +262,23 @@ fn a_killed_broker_comes_back_consumer() {
     a_killed_broker_comes_back("consumer");
 }
 
+/// A standby has nothing to write, and a member that takes quiet partitions over writes nothing:
+/// S3 was never asked, so they were not ready, and a supervisor would have ended them.
+#[test]
+fn an_instance_with_nothing_to_do_is_ready() {
+    let (topic, group) = (unique("narrow"), unique("group"));
+    kafka().create_topic(&topic, 1);
+    let settings = Settings::between(kafka(), s3(), &group, &s3().bucket("narrow"));
+    let settings = settings.topics(&[&topic]);
+    let (first, second) = (settings.start(), settings.start());
+    let held = |daemon: &Daemon| daemon.metric("sluice_assigned_partitions", &[]) as usize;
+    assert_eq!(held(&first) + held(&second), 1);
+    first.stop_cleanly();
+    second.stop_cleanly();
+    // Nothing ever came, and the claim stands.
+    settings.start().stop_cleanly();
+}
+
 /// librdkafka 2.12 takes the end of a log for a message and counts its offset plus one as read; a
 /// rebalance pauses what is kept and reads on from there. Without a seek of our own the first
 /// record of each kept partition after each rebalance was lost.

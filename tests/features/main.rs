@@ -25,19 +25,19 @@ use support::kafka::NewRecord;
 use support::{Daemon, kafka, s3, unique, verify};
 
 /// A loaded machine, a rebalance and a few requests.
-pub const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(60);
 
 /// One topic between the shared servers, with a group and a bucket of its own.
-pub struct Scene {
-    pub topic: String,
-    pub group: String,
-    pub bucket: String,
-    pub settings: Settings,
+struct Scene {
+    topic: String,
+    group: String,
+    bucket: String,
+    settings: Settings,
 }
 
 impl Scene {
     /// Nothing seals by itself here: a test says what does.
-    pub fn new(name: &str, partitions: usize) -> Self {
+    fn new(name: &str, partitions: usize) -> Self {
         let (topic, group, bucket) = (unique(name), unique("group"), s3().bucket(name));
         kafka().create_topic(&topic, partitions);
         let settings = Settings::between(kafka(), s3(), &group, &bucket)
@@ -47,33 +47,33 @@ impl Scene {
     }
 
     #[must_use]
-    pub fn set(mut self, key: &str, value: &str) -> Self {
+    fn set(mut self, key: &str, value: &str) -> Self {
         self.settings = self.settings.set(key, value);
         self
     }
 
     /// Batches close almost at once.
     #[must_use]
-    pub fn hasty(self) -> Self {
+    fn hasty(self) -> Self {
         self.set("seal.age", "\"200 ms\"")
     }
 
-    pub fn produce(&self, records: &[NewRecord]) -> Vec<(i32, i64)> {
+    fn produce(&self, records: &[NewRecord]) -> Vec<(i32, i64)> {
         kafka().produce(&self.topic, records)
     }
 
-    pub fn lag(&self) -> i64 {
+    fn lag(&self) -> i64 {
         kafka().lag(&self.group, &self.topic)
     }
 
     #[track_caller]
-    pub fn until_written(&self, daemon: &Daemon) {
+    fn until_written(&self, daemon: &Daemon) {
         daemon.wait_until("a lag of 0", SOON, || (self.lag() == 0).then_some(()));
     }
 
     /// Waits until every one of so many records has been read, written or not.
     #[track_caller]
-    pub fn until_read(&self, daemon: &Daemon, records: usize) {
+    fn until_read(&self, daemon: &Daemon, records: usize) {
         daemon.wait_until("the records to be read", SOON, || {
             (daemon.metric("sluice_read_records_total", &[]) as usize >= records).then_some(())
         });
@@ -81,7 +81,7 @@ impl Scene {
 
     /// Waits until a partition has stopped for this reason.
     #[track_caller]
-    pub fn until_stopped(&self, daemon: &Daemon, partition: i32, reason: &str) {
+    fn until_stopped(&self, daemon: &Daemon, partition: i32, reason: &str) {
         let partition = format!("partition=\"{partition}\"");
         let labels = [partition.as_str(), &format!("reason=\"{reason}\"")];
         daemon.wait_until(&format!("a stop by {reason}"), SOON, || {
@@ -90,14 +90,14 @@ impl Scene {
     }
 
     /// All objects but the claims: by key, their bytes.
-    pub fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+    fn objects(&self) -> BTreeMap<String, Vec<u8>> {
         let keys = s3().list(&self.bucket, "").into_iter();
         let keys = keys.filter(|key| !key.starts_with("_sluice/"));
         keys.map(|key| (key.clone(), s3().get(&self.bucket, &key))).collect()
     }
 
     /// All objects but the claims, as text and without their compression.
-    pub fn texts(&self) -> BTreeMap<String, String> {
+    fn texts(&self) -> BTreeMap<String, String> {
         let unpacked = |(key, body): (String, Vec<u8>)| {
             let text = String::from_utf8(verify::unpack(&key, &body)).unwrap();
             (key, text)
@@ -106,12 +106,12 @@ impl Scene {
     }
 
     #[track_caller]
-    pub fn check_default_layout(&self) {
+    fn check_default_layout(&self) {
         verify::check_default_layout(kafka(), &self.topic, s3(), &self.bucket);
     }
 }
 
 /// Pairs of keys and texts, to compare with [`Scene::texts`].
-pub fn expected<const N: usize>(objects: [(String, &str); N]) -> BTreeMap<String, String> {
+fn expected<const N: usize>(objects: [(String, &str); N]) -> BTreeMap<String, String> {
     objects.into_iter().map(|(key, text)| (key, text.to_owned())).collect()
 }

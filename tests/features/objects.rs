@@ -85,8 +85,7 @@ fn compressed_objects_are_read_by_pyarrow_and_polars() {
         ("gzip", "json.gz", "application/gzip"),
         ("zstd", "json.zst", "application/zstd"),
     ] {
-        let scene =
-            Scene::new("readers", 1).set("layout.compression", &format!("{compression:?}"));
+        let scene = Scene::new("readers", 1).set("layout.compression", &format!("{compression:?}"));
         let daemon = scene.settings.start();
         let row = |n: i32| NewRecord::of(json!({"n": n, "text": "x".repeat(100)}).to_string());
         scene.produce(&(0..50).map(row).collect::<Vec<_>>());
@@ -141,9 +140,7 @@ fn names_may_say_last_offset_and_count() {
     let scene = Scene::new("named", 1)
         .set("layout.path", "\"{topic}/{header:kind}/{partition}\"")
         .set("layout.name", "\"{start:03}-{last:03}-{count}\"");
-    let of = |n: i32, kind: &str| {
-        NewRecord::of(n.to_string()).with_header("kind", kind.as_bytes())
-    };
+    let of = |n: i32, kind: &str| NewRecord::of(n.to_string()).with_header("kind", kind.as_bytes());
     scene.produce(&[of(0, "a"), of(1, "b"), of(2, "a"), of(3, "a"), of(4, "b")]);
     let daemon = scene.settings.start();
     scene.until_read(&daemon, 5);

@@ -18,11 +18,12 @@ fn a_bad_file_ends_with_all_its_faults_and_exit_code_78() {
     let scene = Scene::new("faulty", 1)
         .set("seal.agee", "\"1 s\"")
         .set("layout.compression", "\"lzma\"")
-        .set("layout.name", "\"{topic}+{start}\"");
+        .set("layout.path", "\"{topic}/{day}\"")
+        .set("s3.bucket", "\"No Bucket\"");
     let daemon = scene.settings.launch();
     assert_eq!(daemon.wait_for_end(SOON).code(), Some(EXIT_CONFIG));
     let log = daemon.log();
-    for fault in ["`seal.agee`", "`layout.compression`", "lzma", "{partition}"] {
+    for fault in ["`seal.agee`", "`layout.compression`", "lzma", "`layout.path`", "`s3.bucket`"] {
         assert!(log.contains(fault), "nothing about {fault} in:\n{log}");
     }
     assert!(kafka().members(&scene.group).is_empty());
@@ -75,11 +76,8 @@ fn pending_plan_meets_another_layout(put: Put) {
     assert_eq!(key, first, "{put:?}");
     assert!(texts[&first].starts_with("{\"n\":0}\n"), "{put:?}: {texts:?}");
     let begins = texts[&first].lines().count();
-    let (second, rest) = texts.last_key_value().filter(|_| texts.len() == 2).unwrap_or_else(|| {
-        // `other` sorts before `topics`.
-        texts.first_key_value().expect("two objects")
-    });
-    let (second, rest) = if *second == first { texts.first_key_value().unwrap() } else { (second, rest) };
+    let others: Vec<_> = texts.iter().filter(|(key, _)| **key != first).collect();
+    let [(second, rest)] = others.as_slice() else { panic!("{put:?}: {texts:?}") };
     assert!(second.starts_with(&format!("other/{}/20", scene.topic)), "{put:?}: {second}");
     assert!(second.ends_with(&format!("/0/{}+0+{begins:010}.json.gz", scene.topic)), "{second}");
     let all = format!("{}{rest}", texts[&first]);

@@ -47,9 +47,8 @@ fn so_many_bytes_seal() {
 /// Counted as stored: what compresses well takes many records.
 #[test]
 fn so_many_stored_bytes_seal() {
-    let scene = Scene::new("stored", 1)
-        .set("seal.object_bytes", "\"5 KiB\"")
-        .set("seal.bytes", "\"off\"");
+    let scene =
+        Scene::new("stored", 1).set("seal.object_bytes", "\"5 KiB\"").set("seal.bytes", "\"off\"");
     let value = format!("\"{}\"", "x".repeat(1_000));
     scene.produce(&vec![NewRecord::of(value); 20]);
     let daemon = scene.settings.start();

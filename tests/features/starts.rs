@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use super::support::kafka::NewRecord;
 use super::support::kafka::topics::numbered;
+use super::support::kafka::{NewRecord, Outcome};
 use super::support::{kafka, s3, unique, verify};
 use super::{SOON, Scene};
 
@@ -155,7 +155,9 @@ fn latest_begins_at_the_end_and_reads_new_partitions_whole() {
     daemon.stop_cleanly();
     // While nobody runs, a partition appears and gets records.
     kafka().add_partitions(&scene.topic, 2);
-    scene.produce(&[NewRecord::of("\"new\"").on_partition(1)]);
+    // A producer of its own: the shared one does not know the new partition yet.
+    let new = [NewRecord::of("\"new\"").on_partition(1)];
+    kafka().produce_in_transaction(&scene.topic, &new, Outcome::Commit);
     let daemon = scene.settings.start();
     scene.until_written(&daemon);
     daemon.stop_cleanly();
