@@ -428,7 +428,7 @@ async fn decide(
     start: Offset,
 ) -> Option<Result<Settlement, StopReason>> {
     let key = claims.partition_key(&source.partition);
-    let found = stores.retry().run(|| stores.own().get(&key, CLAIM_BYTES_MAX)).await;
+    let found = stores.retry().run(|| stores.asked().get(&key, CLAIM_BYTES_MAX)).await;
     let refuse = |found: String| StopReason::Claim { key: key.to_string(), found };
     let claim = match found {
         Ok(got) => match Claim::parse(&got.body) {

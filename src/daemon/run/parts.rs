@@ -27,7 +27,9 @@ use crate::daemon::worker::{Surroundings, Worker};
 use crate::engine::{Random, Workshop};
 use crate::format::Compressors;
 use crate::layout::RouteCache;
-use crate::s3::{AwsStores, Canceller, REQUESTS_MAX, Retry, Uploads, UploadsTask, cancellation};
+use crate::s3::{
+    AwsStores, Canceller, REQUESTS_MAX, Retry, UploadObserver, Uploads, UploadsTask, cancellation,
+};
 
 /// Uploads, HTTP and claims: they wait, they do not compute.
 const RUNTIME_THREADS: usize = 2;
@@ -90,7 +92,10 @@ impl Parts {
         let stores = runtime.block_on(AwsStores::connect(&s3_options(&settings.s3)))?;
         let s3 = &settings.s3;
         let handle = runtime.handle().clone();
-        let stores = Arc::new(Stores::new(handle, stores, &s3.bucket, s3.endpoint.clone(), retry));
+        let told = (retry, Arc::clone(&observer) as Arc<dyn UploadObserver>);
+        let stores = Stores::new(handle, stores, &s3.bucket, s3.endpoint.clone(), told);
+        stores.ask_first();
+        let stores = Arc::new(stores);
         let (uploads, task) = Uploads::start(runtime.handle(), observer, REQUESTS_MAX);
         let gate = Gate::new(protocol(settings.kafka.protocol), clock, metrics.clone());
         let limits =

@@ -106,7 +106,7 @@ fn read(stores: &Stores, claims: &Claims) -> Read {
     let key = claims.group_key();
     let got = stores
         .runtime()
-        .block_on(stores.retry().run(|| stores.own().get(&key, GROUP_OBJECT_BYTES_MAX)));
+        .block_on(stores.retry().run(|| stores.asked().get(&key, GROUP_OBJECT_BYTES_MAX)));
     match got {
         Ok(got) => match GroupObject::parse(&got.body) {
             Ok(object) => Read::Found(object),
@@ -131,7 +131,7 @@ fn write(stores: &Stores, claims: &Claims, object: &GroupObject) -> Option<Group
         metadata: None,
         condition: Condition::IfNoneMatch,
     };
-    let written = stores.runtime().block_on(stores.retry().run(|| stores.own().put(put())));
+    let written = stores.runtime().block_on(stores.retry().run(|| stores.asked().put(put())));
     match written {
         Ok(_) => info!(%key, "the group begins at the present ends of its topics"),
         Err(Stopped::Definite(error)) if error.kind == StoreErrorKind::PreconditionFailed412 => {}
