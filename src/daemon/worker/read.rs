@@ -14,6 +14,9 @@ use crate::model::TopicPartition;
 
 /// Messages kept aside over all partitions: beyond it they are struck out and fetched again.
 const ASIDE_SUM_MAX: usize = 20_000;
+/// A seek is answered by librdkafka's own threads, in microseconds. One that does not wait would be
+/// refused without a word while a fetch has not begun (`rd_kafka_toppar_seek`).
+const SEEK_MAX: Duration = Duration::from_secs(1);
 /// After this many records of one array memory is looked at again.
 const LOOK_EVERY: usize = 64;
 
@@ -224,7 +227,7 @@ impl Worker {
         let client = attached.client.client();
         let partition = slot.partition.clone();
         if slot.must_seek
-            && let Err(error) = client.seek(&[(partition.clone(), cursor)], Duration::ZERO)
+            && let Err(error) = client.seek(&[(partition.clone(), cursor)], SEEK_MAX)
         {
             debug!(%partition, %error, "a seek was refused, it is tried again");
             return;
