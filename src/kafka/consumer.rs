@@ -197,6 +197,12 @@ pub(super) fn creation_error(error: KafkaError) -> ConsumerError {
 }
 
 impl ClientContext for Context {
+    /// librdkafka's own lines say in other words what `error` is told: they are for who looks
+    /// closely. Nothing that it heals by itself is an error of ours.
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        tracing::debug!(?level, facility, text, "librdkafka says");
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         let kind = error.rdkafka_error_code().map_or_else(String::new, |code| format!("{code:?}"));
         let now = Instant::now();

@@ -83,7 +83,7 @@ fn lost_records_behind_a_drain_are_the_next_owners_business() {
 fn a_stop_aborts_what_went_up_and_still_takes_the_answer_to_its_commit() {
     let mut rig = Rig::new(with_parts());
     (0..3).for_each(|offset| drop(rig.read(offset, "a")));
-    let reason = StopReason::UploadsLost { batch: crate::model::BatchId::new(1) };
+    let reason = StopReason::UploadsLost { times: 4 };
     let said = rig.say(Input::PublishRefused(reason));
     assert_eq!(said, ["abort 1", "abort 0", "stop uploads_lost"]);
     assert!(rig.machine.is_stopped() && !rig.machine.wants_records());
