@@ -28,6 +28,27 @@ pub enum Data {
     Large,
 }
 
+/// How members of the group agree; each has its own refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Classic,
+    /// KIP-848, where the broker decides how long a session is.
+    Consumer,
+}
+
+impl Protocol {
+    fn settings(self, settings: Settings) -> Settings {
+        match self {
+            Self::Classic => settings
+                .set("kafka.properties.\"session.timeout.ms\"", "6000")
+                .set("kafka.properties.\"heartbeat.interval.ms\"", "1000"),
+            Self::Consumer => {
+                settings.unset("kafka.properties").set("kafka.protocol", "\"consumer\"")
+            }
+        }
+    }
+}
+
 const SMALL_RECORDS: usize = 43;
 const SMALL_BATCH: usize = 10;
 const ROUTES_RECORDS: usize = 24;
@@ -57,9 +78,11 @@ impl Data {
             }
             Self::Routes => settings
                 .set("seal.records", &(ROUTES_RECORDS / 2).to_string())
+                .set("seal.age", "\"5 s\"")
                 .set("layout.path", "\"{topic}/partition={partition}/{field:/kind}\""),
             Self::Large => settings
                 .set("seal.records", &LARGE_RECORDS.to_string())
+                .set("seal.age", "\"10 s\"")
                 .set("s3.part_size", "\"5 MiB\"")
                 .set("layout.format", "\"raw\""),
         }
@@ -101,10 +124,19 @@ impl Case {
     }
 
     /// The same with a proxy before Kafka too; there are few of them, so it may have to wait.
-    pub fn behind_both(name: &str, data: Data) -> Self {
+    pub fn behind_both(name: &str, data: Data, protocol: Protocol) -> Self {
         let proxy = kafka().proxy();
         let bucket = s3().bucket("arrows");
-        Self::between(name, data, Some(proxy), bucket)
+        let case = Self::between(name, data, Some(proxy), bucket);
+        let settings = protocol.settings(case.settings.clone());
+        Self { settings, ..case }
+    }
+
+    /// The daemon that comes after a killed one. It would seal and name otherwise, so that a plan
+    /// that it does not finish as promised shows as records that are there twice.
+    pub fn start_successor(&self) -> Daemon {
+        let settings = self.settings.clone().set("layout.compression", "\"gzip\"");
+        settings.set("seal.records", "7").start()
     }
 
     /// The same with a bucket that may not be there yet.
@@ -121,10 +153,8 @@ impl Case {
         let bootstrap = proxy.as_ref().map_or_else(|| kafka().bootstrap(), KafkaProxy::bootstrap);
         let settings = Settings::new(&bootstrap, &s3_proxy.endpoint(), &group, &bucket)
             .topics(&[&topic])
-            .set("kafka.properties.\"session.timeout.ms\"", "6000")
-            .set("kafka.properties.\"heartbeat.interval.ms\"", "1000")
             .set("log.level", "\"info,sluice=debug\"");
-        let settings = data.settings(settings);
+        let settings = Protocol::Classic.settings(data.settings(settings));
         let records = records.len();
         Self { data, topic, group, bucket, s3: s3_proxy, kafka: proxy, settings, records }
     }

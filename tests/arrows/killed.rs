@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::case::{Case, Data, all_at_once};
+use super::case::{Case, Data, Protocol, all_at_once};
 use crate::support::proxy::kafka::{Commit, KafkaRequest, Kind, on as on_kind};
 use crate::support::proxy::s3::{Operation, S3Request, on};
 use crate::support::proxy::{Hold, On, When};
@@ -67,17 +67,17 @@ fn run<R: Arrived>(case: &Case, hold: Hold<R>, fate: Fate, shows: bool) {
             first.kill_9();
             hold.drop_it();
             assert!(!shows || !held.has_arrived(case), "{}: it has no effect", case.topic);
-            case.settings.start()
+            case.start_successor()
         }
         Fate::KilledDelivered => {
             first.kill_9();
             hold.deliver();
             assert!(!shows || held.has_arrived(case), "{}: it has taken effect", case.topic);
-            case.settings.start()
+            case.start_successor()
         }
         Fate::KilledDeliveredLate => {
             first.kill_9();
-            let second = case.settings.start();
+            let second = case.start_successor();
             hold.deliver();
             second
         }
@@ -109,9 +109,13 @@ fn assert_all_commits_are_ours(case: &Case, daemon: &Daemon) {
     }
 }
 
-fn at_commits(name: &str, wanted: impl Fn(&Commit) -> bool + Copy + Send + Sync + 'static) {
+fn at_commits(
+    name: &str,
+    protocol: Protocol,
+    wanted: impl Fn(&Commit) -> bool + Copy + Send + Sync + 'static,
+) {
     all_at_once(&FATES, |fate| {
-        let case = Case::behind_both(name, Data::Small);
+        let case = Case::behind_both(name, Data::Small, protocol);
         let rule = on_kind(Kind::OffsetCommit)
             .with_commit(move |commit| commit.partition == 0 && wanted(commit));
         let hold = case.kafka_proxy().hold(rule, When::Before);
@@ -135,24 +139,55 @@ fn is_empty(commit: &Commit) -> bool {
     commit.metadata.starts_with("sluice/1 none ")
 }
 
+fn is_pin(commit: &Commit) -> bool {
+    is_empty(commit) && commit.metadata.ends_with(" p=1")
+}
+
+fn is_first_plan(commit: &Commit) -> bool {
+    is_plan(commit) && commit.offset == 0
+}
+
+fn is_next_plan(commit: &Commit) -> bool {
+    is_plan(commit) && commit.offset > 0
+}
+
+fn is_last_end(commit: &Commit) -> bool {
+    is_empty(commit) && commit.offset > 0
+}
+
 #[test]
 fn the_commit_that_pins_the_start() {
-    at_commits("pin", |commit| is_empty(commit) && commit.metadata.ends_with(" p=1"));
+    at_commits("pin", Protocol::Classic, is_pin);
 }
 
 #[test]
 fn the_commit_of_the_first_plan() {
-    at_commits("plan", |commit| is_plan(commit) && commit.offset == 0);
+    at_commits("plan", Protocol::Classic, is_first_plan);
 }
 
 #[test]
 fn the_commit_of_an_end_with_the_next_plan() {
-    at_commits("end-and-plan", |commit| is_plan(commit) && commit.offset > 0);
+    at_commits("end-and-plan", Protocol::Classic, is_next_plan);
 }
 
 #[test]
 fn the_commit_of_an_end_with_nothing_behind_it() {
-    at_commits("end", |commit| is_empty(commit) && commit.offset > 0);
+    at_commits("end", Protocol::Classic, is_last_end);
+}
+
+#[test]
+fn the_commit_that_pins_the_start_under_kip_848() {
+    at_commits("pin", Protocol::Consumer, is_pin);
+}
+
+#[test]
+fn the_commit_of_the_first_plan_under_kip_848() {
+    at_commits("plan", Protocol::Consumer, is_first_plan);
+}
+
+#[test]
+fn the_commit_of_an_end_with_the_next_plan_under_kip_848() {
+    at_commits("end-and-plan", Protocol::Consumer, is_next_plan);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::case::{Case, DONE_IN, Data, all_at_once};
+use super::case::{Case, DONE_IN, Data, Protocol, all_at_once};
 use crate::support::proxy::kafka::{Kind, on};
 use crate::support::{Daemon, kafka, s3};
 
@@ -64,7 +64,7 @@ enum Effect {
 #[test]
 fn a_commit_that_is_not_authorized() {
     all_at_once(&[Effect::None, Effect::Taken], |effect| {
-        let case = Case::behind_both("authorization", Data::Small);
+        let case = Case::behind_both("authorization", Data::Small, Protocol::Classic);
         let proxy = case.kafka_proxy();
         let rule = on(Kind::OffsetCommit)
             .with_commit(|commit| {
