@@ -16,6 +16,7 @@ use support::daemon::Settings;
 use support::kafka::Options;
 use support::kafka::topics::numbered;
 use support::process::Signal;
+use support::proxy::kafka::{Kind, on as on_kind};
 use support::{Daemon, Kafka, kafka, s3, unique, verify};
 
 /// Divided by one, two and three instances without becoming idle.
@@ -109,8 +110,14 @@ impl<'a> Fleet<'a> {
 
 /// Runs `act` with a fleet of two while records trickle in, then checks the result.
 fn under_load(kafka: &Kafka, protocol: &str, act: impl FnOnce(&mut Fleet<'_>)) {
+    under_load_at(kafka, &kafka.bootstrap(), protocol, act);
+}
+
+/// The same, with a proxy between the fleet and Kafka.
+fn under_load_at(kafka: &Kafka, bootstrap: &str, protocol: &str, act: impl FnOnce(&mut Fleet<'_>)) {
     let (produced, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let mut fleet = Fleet::new(kafka, protocol, &produced);
+    fleet.settings = fleet.settings.set("kafka.bootstrap_servers", &format!("[{bootstrap:?}]"));
     let topic = fleet.topic.clone();
     std::thread::scope(|scope| {
         let load = scope.spawn(|| trickle(kafka, &topic, &produced, &is_over));
@@ -281,7 +288,33 @@ fn an_instance_with_nothing_to_do_is_ready() {
 
 /// librdkafka 2.12 takes the end of a log for a message and counts its offset plus one as read; a
 /// rebalance pauses what is kept and reads on from there. Without a seek of our own the first
-/// record of each kept partition after each rebalance was lost.
+/// record of each kept partition was lost, if it came before the next fetch: so fetches are slow.
+fn a_rebalance_before_the_next_fetch_skips_nothing(protocol: &str) {
+    let proxy = kafka().proxy();
+    proxy.delay(on_kind(Kind::Fetch).always(), Duration::from_millis(200));
+    under_load_at(kafka(), &proxy.bootstrap(), protocol, |fleet| {
+        for _round in 0..2 {
+            let guest = fleet.start();
+            fleet.until_held_by(&[0, 1, guest]);
+            fleet.let_records_come(2 * PARTITIONS);
+            fleet.daemons[guest].stop_cleanly();
+            fleet.until_held_by(&[0, 1]);
+            fleet.let_records_come(2 * PARTITIONS);
+        }
+    });
+}
+
+#[test]
+fn a_rebalance_before_the_next_fetch_skips_nothing_classic() {
+    a_rebalance_before_the_next_fetch_skips_nothing("classic");
+}
+
+#[test]
+fn a_rebalance_before_the_next_fetch_skips_nothing_consumer() {
+    a_rebalance_before_the_next_fetch_skips_nothing("consumer");
+}
+
+/// The same with nothing under way: the position behind the end was then out of range.
 fn a_rebalance_at_the_log_ends_skips_nothing(protocol: &str) {
     let produced = AtomicUsize::new(0);
     let mut fleet = Fleet::new(kafka(), protocol, &produced);

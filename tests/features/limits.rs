@@ -61,12 +61,10 @@ fn a_stalled_store_costs_no_memory_and_no_record() {
     daemon.wait_until("the first records to be written", SOON, || {
         (kafka().lag(&group, &topic) == 0).then_some(())
     });
-    let at_rest = daemon.resident_bytes();
     store.signal(Signal::Stop);
-    for round in 0..5 {
+    for round in 0..10 {
         kafka().produce(&topic, &large(40 + round * 1_500..40 + (round + 1) * 1_500, 4));
     }
-    let bound = (64 + 100) * MEBIBYTE;
     let mut highest = 0;
     let (mut read, mut since) = (0.0, Instant::now());
     daemon.wait_until("reading to stand still", 2 * SOON, || {
@@ -77,15 +75,17 @@ fn a_stalled_store_costs_no_memory_and_no_record() {
         }
         (since.elapsed() >= Duration::from_secs(5)).then_some(())
     });
-    assert!(read < 7_540.0, "150 MB were read into 64 MiB of memory");
-    eprintln!("at rest {} stalled {}", at_rest / MEBIBYTE, highest / MEBIBYTE);
+    assert!(read < 10_000.0, "{read} records of 20 KB were read into 64 MiB of memory");
+    let bound = (64 + 100) * MEBIBYTE;
     assert!(highest <= bound, "{} MiB resident, {read} records read", highest / MEBIBYTE);
     store.signal(Signal::Continue);
     daemon.wait_until("everything to be written", 2 * SOON, || {
         highest = highest.max(daemon.resident_bytes());
         (kafka().lag(&group, &topic) == 0).then_some(())
     });
-    eprintln!("afterwards {}", highest / MEBIBYTE);
+    // Everything is under way at once now, copies inside the HTTP client included; all of the 300
+    // MB would be far above.
+    let bound = (64 + 160) * MEBIBYTE;
     assert!(highest <= bound, "{} MiB resident afterwards", highest / MEBIBYTE);
     daemon.stop_cleanly();
     verify::check_default_layout(kafka(), &topic, &store, &bucket);
