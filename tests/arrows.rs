@@ -5,7 +5,7 @@
 //! record is in the bucket exactly once and the group has committed all of them.
 
 // Functions beside the tests are not covered by `allow-unwrap-in-tests`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
