@@ -293,7 +293,7 @@ fn a_rebalance_before_the_next_fetch_skips_nothing(protocol: &str) {
     let proxy = kafka().proxy();
     proxy.delay(on_kind(Kind::Fetch).always(), Duration::from_millis(200));
     under_load_at(kafka(), &proxy.bootstrap(), protocol, |fleet| {
-        for _round in 0..2 {
+        for _round in 0..5 {
             let guest = fleet.start();
             fleet.until_held_by(&[0, 1, guest]);
             fleet.let_records_come(2 * PARTITIONS);
