@@ -173,8 +173,12 @@ impl Gate {
         self.lock().order.take()
     }
 
+    /// Asks the polling thread for something. A new client makes everything else superfluous.
     pub(super) fn order(&self, order: Order) {
-        self.lock().order = Some(order);
+        let mut inner = self.lock();
+        if inner.order != Some(Order::NewClient) {
+            inner.order = Some(order);
+        }
     }
 
     /// A new client: no token, no membership, nothing on its way.
