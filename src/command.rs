@@ -3,6 +3,7 @@
 //! It owns: what a person types and reads: arguments, progress, reports, exit codes.
 //! It does not own: any work of the daemon; subcommands start that and look at it from outside.
 
+pub mod check;
 pub mod demo;
 pub mod emulate;
 pub mod posts;
@@ -30,6 +31,8 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Check(check::Arguments),
+    Demo(demo::Arguments),
     Emulate(emulate::Arguments),
 }
 
@@ -38,6 +41,8 @@ pub fn main() -> ExitCode {
     let Arguments { common, command } = Arguments::parse();
     let code = match command {
         Command::Run(arguments) => run::main(&common, &arguments),
+        Command::Check(arguments) => check::main(&common, &arguments),
+        Command::Demo(arguments) => demo::main(&common, &arguments),
         Command::Emulate(arguments) => emulate::main(&common, &arguments),
     };
     ExitCode::from(code)

@@ -89,6 +89,12 @@ impl Settings {
     pub fn for_topic(&self, topic: &Topic) -> TopicSettings {
         self.per_topic.of(topic).clone()
     }
+
+    /// Returns what holds for topics by pattern, in the order in which the overrides are tried;
+    /// last, without a pattern, what holds for all others.
+    pub fn scopes(&self) -> impl Iterator<Item = (Option<&TopicPattern>, &TopicSettings)> {
+        self.per_topic.scopes()
+    }
 }
 
 /// Settings without a fault, and what deserves a look all the same.

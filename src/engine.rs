@@ -15,6 +15,8 @@ mod digest;
 mod object;
 mod partition;
 mod plan;
+#[cfg(test)]
+mod sample;
 mod settle;
 mod stop;
 

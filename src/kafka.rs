@@ -22,8 +22,10 @@
 pub mod admin;
 mod consumer;
 pub mod ffi;
+mod inquiry;
 
 pub use consumer::{
-    CLIENT_ID_PREFIX, ConsumerError, ConsumerOptions, Group, GroupConsumer, Protocol, Seen,
-    commit_fault,
+    CLIENT_ID_PREFIX, ConsumerError, ConsumerOptions, Group, GroupConsumer, PartitionFault,
+    Protocol, Seen, commit_fault, partition_fault,
 };
+pub use inquiry::{Cluster, Heard, Inquiry, Unreached};

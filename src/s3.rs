@@ -25,7 +25,7 @@ mod uploads;
 #[cfg(test)]
 use crate as subject;
 
-pub use aws::{AwsStores, S3Options, StaticCredentials, StoresError};
+pub use aws::{AwsStores, LeftUploads, S3Options, StaticCredentials, StoresError};
 pub use cancel::{Cancellation, Canceller, cancellation};
 pub use claim::{
     CLAIM_BYTES_MAX, Claim, ClaimError, Claims, Decision, GROUP_OBJECT_BYTES_MAX, GroupObject,

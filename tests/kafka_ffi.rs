@@ -1,6 +1,8 @@
 //! The calls over librdkafka against a real Apache Kafka.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what tests do, in helpers too
 
+mod support;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,8 +28,7 @@ const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(50);
 
 fn bootstrap() -> String {
-    std::env::var("SLUICE_TEST_BOOTSTRAP")
-        .expect("`SLUICE_TEST_BOOTSTRAP` must hold the address of a Kafka broker")
+    support::kafka().bootstrap()
 }
 
 /// Returns a name that no other test and no earlier run uses.

@@ -5,15 +5,34 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write as _};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// Between two plain lines: a log of an hour stays readable.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Between two looks of the bar: a call for each record costs next to nothing.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// All bars of the process: there is one standard error, and who writes to it beside a bar has to
+/// know of it.
+static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Standard error for logs: their lines appear above the bar, if there is one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BesideBars;
+
+impl io::Write for BesideBars {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        SCREEN.suspend(|| io::stderr().lock().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
+}
 
 /// Where progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +70,10 @@ impl Progress {
         unit: &'static str,
         total: Option<u64>,
     ) -> Self {
-        let bar = if display == Display::Bar { visible_bar(total) } else { ProgressBar::hidden() };
+        let bar = match display {
+            Display::Bar => SCREEN.add(visible_bar(total)),
+            Display::Lines | Display::Hidden => ProgressBar::hidden(),
+        };
         bar.set_prefix(label);
         let now = Instant::now();
         Self { display, label, unit, total, bar, started: now, last_look: now, last_line: now }

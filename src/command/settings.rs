@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::{self, FileText, Loaded, Settings, Sources};
+use crate::config::{self, Faults, FileText, Loaded, Settings, Sources};
 use crate::daemon::log;
 
 /// The configuration has faults.
@@ -34,29 +34,31 @@ impl Common {
     /// Returns the settings, or prints every fault and returns the exit code.
     pub(super) fn load(&self) -> Result<Settings, u8> {
         let variables = environment();
-        let file = match config::find_file(self.config.as_deref(), &variables) {
-            None => None,
-            Some(path) => match config::read_file(&path) {
-                Ok(file) => Some(file),
-                Err(faults) => return Err(refuse(&faults)),
-            },
-        };
-        self.load_text(file.as_ref(), &variables)
+        match self.file(&variables) {
+            Ok(file) => self.load_text(file.as_ref(), &variables),
+            Err(faults) => Err(refuse(&faults)),
+        }
     }
 
-    /// The same from a text that is in memory.
+    /// Returns the settings with their warnings, or every fault, and prints nothing.
+    pub(super) fn try_load(&self) -> Result<Loaded, Faults> {
+        let variables = environment();
+        let file = self.file(&variables)?;
+        self.try_load_text(file.as_ref(), &variables)
+    }
+
+    fn file(&self, variables: &BTreeMap<String, String>) -> Result<Option<FileText>, Faults> {
+        let path = config::find_file(self.config.as_deref(), variables);
+        path.map(|path| config::read_file(&path)).transpose()
+    }
+
+    /// Returns the settings of a text that is in memory, or prints every fault.
     pub(super) fn load_text(
         &self,
         file: Option<&FileText>,
         variables: &BTreeMap<String, String>,
     ) -> Result<Settings, u8> {
-        let mut arguments = self.set.clone();
-        if let Some(level) = &self.log {
-            arguments.push(format!("log.level={level}"));
-        }
-        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let sources = Sources { file, variables, arguments: &arguments, cores };
-        match config::load(&sources) {
+        match self.try_load_text(file, variables) {
             Ok(Loaded { settings, warnings }) => {
                 for warning in warnings {
                     say(&format!("warning: {warning}"));
@@ -65,6 +67,19 @@ impl Common {
             }
             Err(faults) => Err(refuse(&faults)),
         }
+    }
+
+    fn try_load_text(
+        &self,
+        file: Option<&FileText>,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Loaded, Faults> {
+        let mut arguments = self.set.clone();
+        if let Some(level) = &self.log {
+            arguments.push(format!("log.level={level}"));
+        }
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        config::load(&Sources { file, variables, arguments: &arguments, cores })
     }
 }
 

@@ -46,6 +46,13 @@ impl PerTopic {
         let matching = self.overrides.iter().find(|(pattern, _)| pattern.matches(topic));
         matching.map_or(&self.base, |(_, settings)| settings)
     }
+
+    /// Returns every pattern with its settings in the order in which they are tried; last, without
+    /// a pattern, what holds for all other topics.
+    pub(super) fn scopes(&self) -> impl Iterator<Item = (Option<&TopicPattern>, &TopicSettings)> {
+        let overrides = self.overrides.iter().map(|(pattern, settings)| (Some(pattern), settings));
+        overrides.chain([(None, &self.base)])
+    }
 }
 
 /// What the rest of the file says that a layout depends on. Where that is faulty, none: the

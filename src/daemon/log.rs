@@ -69,7 +69,7 @@ pub fn start(
     journal_stream: Option<&OsStr>,
 ) -> Result<(), LogError> {
     match format {
-        LogFormat::Text => start_text(level),
+        LogFormat::Text => start_text(level, io::stderr),
         LogFormat::Json => Ok(json(filter(level)?, io::stderr).try_init()?),
         LogFormat::Journald => {
             let journal = journal().map_err(LogError::Journal)?;
@@ -80,9 +80,9 @@ pub fn start(
                 Ok(tracing_subscriber::registry().with(filter(level)?).with(journal).try_init()?)
             }
             // It takes the lines from stderr just as well, only without fields.
-            Err(_) => start_text(level),
+            Err(_) => start_text(level, io::stderr),
         },
-        LogFormat::Auto => start_text(level),
+        LogFormat::Auto => start_text(level, io::stderr),
     }
 }
 
@@ -91,14 +91,23 @@ pub fn check_level(level: &str) -> Result<(), LogError> {
     filter(level).map(drop)
 }
 
-fn start_text(level: &str) -> Result<(), LogError> {
+/// Sends what the process logs from now on, as text, to `writer`: a way to stderr.
+pub fn start_text<W>(level: &str, writer: W) -> Result<(), LogError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let colours = if io::stderr().is_terminal() { Colours::Shown } else { Colours::Plain };
-    Ok(text(filter(level)?, io::stderr, colours).try_init()?)
+    Ok(text(filter(level)?, writer, colours).try_init()?)
 }
 
+/// Reads a level. A bare `debug` or `trace` is meant of Sluice: its libraries would drown it.
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    let directives = match level {
+        "debug" | "trace" => format!("info,sluice={level}"),
+        other => other.to_owned(),
+    };
     EnvFilter::builder()
-        .parse(level)
+        .parse(directives)
         .map_err(|source| LogError::Level { level: level.to_owned(), source })
 }
 

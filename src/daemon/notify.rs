@@ -15,15 +15,11 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-use super::status::{Health, Status};
-use crate::model::Uptime;
-
-/// How often the line of state is looked at, and the watchdog if it is slower.
-const STATUS_INTERVAL: Duration = Duration::from_secs(5);
+use super::status::Health;
 
 /// What systemd put into the environment, as found there.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,33 +76,6 @@ impl Notify {
             Health::Moving if self.watchdog.is_some() => self.send(&NotifyState::Watchdog),
             Health::Moving | Health::Stuck(_) => {}
         }
-    }
-
-    /// Feeds the watchdog and shows the state, for ever; the owner drops it at the end. Runs on the
-    /// upload runtime, so a runtime that stands still goes hungry too.
-    pub async fn keep_told(self, status: Status, started: Instant) {
-        let mut shown = String::new();
-        let mut ticks = tokio::time::interval(self.interval());
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let health = status.health(Uptime::new(started.elapsed()));
-            self.feed_watchdog(&health);
-            let line = match &health {
-                Health::Moving => status.line(),
-                Health::Stuck(_) => health.to_string(),
-            };
-            if line != shown {
-                self.status(&line);
-                shown = line;
-            }
-        }
-    }
-
-    /// A third of the watchdog's time, so that two messages may come late.
-    fn interval(&self) -> Duration {
-        let third = self.watchdog.map_or(STATUS_INTERVAL, |whole| whole / 3);
-        third.clamp(Duration::from_millis(10), STATUS_INTERVAL)
     }
 
     fn send(&self, state: &NotifyState<'_>) {
@@ -190,7 +159,6 @@ mod tests {
         let usec = Some(OsStr::new("3000000"));
         let environment = NotifyEnvironment { watchdog_usec: usec, ..systemd.environment() };
         let notify = Notify::new(environment, 1);
-        assert_eq!(notify.interval(), Duration::from_secs(1));
         notify.feed_watchdog(&Health::Stuck(vec![(LoopName::Poll, Duration::from_secs(31))]));
         assert_eq!(systemd.heard(), None);
         notify.feed_watchdog(&Health::Moving);

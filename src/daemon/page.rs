@@ -46,6 +46,8 @@ pub fn render(facts: &Facts<'_>) -> String {
             ("health_word", health_word),
             ("ready_class", ready_class),
             ("ready_word", ready_word),
+            ("say_class", if is_well(snapshot) { "" } else { "wrong" }),
+            ("errors_count", &snapshot.errors.len().to_string()),
             ("say", &escaped(&sentence(facts))),
             ("cards", &cards(facts)),
             ("partitions", &partitions(snapshot)),
@@ -119,7 +121,8 @@ fn cards(facts: &Facts<'_>) -> String {
     card(&mut html, "Objects", &grouped(totals.written_objects), &quarantined);
     card(&mut html, "Open batches", &bytes(sums.open_bytes), &open);
     memory_card(&mut html, totals);
-    card(&mut html, "Group", &escaped(&snapshot.member), &group);
+    let member = format!("<span class=\"words\">{}</span>", escaped(&snapshot.member));
+    card(&mut html, "Group", &member, &group);
     card(&mut html, "Uptime", &span(facts.uptime.since_start().as_secs()), "");
     html
 }
@@ -222,7 +225,7 @@ fn errors(errors: &[SeenError], wall: Timestamp) -> String {
             ),
         );
         if error.count > 1 {
-            push(&mut html, format_args!(" <small>{} times</small>", grouped(error.count)));
+            push(&mut html, format_args!("<small>, {} times</small>", grouped(error.count)));
         }
         let (text, remedy) = (escaped(&error.text), escaped(&error.remedy));
         push(&mut html, format_args!("<p>{text}</p>"));

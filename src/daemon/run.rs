@@ -113,6 +113,15 @@ impl Watcher for Unwatched {
     fn written(&self, _records: u64) {}
 }
 
+/// What is on the other side of `kafka.bootstrap_servers`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brokers {
+    Real,
+    /// librdkafka's mock cluster. It names no controller and describes no group (2.12), so topic
+    /// ids stay unknown and nobody looks who else is in the group: for a demo only.
+    Mock,
+}
+
 /// Runs a daemon until it is asked to stop. Blocks; polls Kafka on the calling thread.
 pub fn run(
     settings: Arc<Settings>,
@@ -120,8 +129,19 @@ pub fn run(
     notify: &Notify,
     watcher: &dyn Watcher,
 ) -> Result<(), RunError> {
+    run_on(Brokers::Real, settings, control, notify, watcher)
+}
+
+/// The same on brokers that may be a mock.
+pub fn run_on(
+    brokers: Brokers,
+    settings: Arc<Settings>,
+    control: &Control,
+    notify: &Notify,
+    watcher: &dyn Watcher,
+) -> Result<(), RunError> {
     let clock = Clock::start();
-    let mut parts = Parts::start(settings, clock)?;
+    let mut parts = Parts::start(settings, clock, brokers)?;
     watcher.listening(parts.address);
     info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use super::clock::Clock;
 use super::gate::Gate;
 use super::mailbox::{Mail, Mailbox};
+use super::run::Brokers;
 use super::stores::Stores;
 use crate::engine::{
     Address, ClaimFacts, CommittedOffset, Metadata, Source, StopReason, Verdict, settle,
@@ -124,6 +125,7 @@ pub(super) struct SettlerOptions {
     pub(super) group: GroupId,
     pub(super) claims_prefix: String,
     pub(super) starts_at_end: bool,
+    pub(super) brokers: Brokers,
 }
 
 /// A partition whose topic id is compared each minute.
@@ -300,6 +302,10 @@ impl SettlerLoop {
             self.waiting.iter().map(|request| request.partition.topic.clone()).collect();
         names.sort();
         names.dedup();
+        if self.options.brokers == Brokers::Mock {
+            let unknown = Ok(TopicDescription { id: TopicId::UNKNOWN, partitions: 0 });
+            return Some((names.into_iter().map(|name| (name, unknown)).collect(), None));
+        }
         let topics = match admin.topics(&names) {
             Ok(topics) => topics,
             Err(error) => {
@@ -384,13 +390,8 @@ impl SettlerLoop {
         if !self.options.starts_at_end {
             return Some(low);
         }
-        let named = self.latest.end_of(
-            &self.options,
-            admin,
-            self.client.as_ref()?,
-            source,
-            &self.stores,
-        )?;
+        let ask = latest::Ask { admin, client: self.client.as_ref()?, stores: &self.stores };
+        let named = self.latest.end_of(&self.options, ask, source)?;
         Some(named.map_or(low, |end| end.max(low)))
     }
 
@@ -398,6 +399,9 @@ impl SettlerLoop {
     fn look_at_topics(&mut self) {
         self.look_at = self.clock.uptime().after(WATCH);
         self.watched.retain(|_, watched| self.gate.is_alive(watched.address));
+        if self.options.brokers == Brokers::Mock {
+            return;
+        }
         let Some(admin) = self.admin() else { return };
         let mut names: Vec<_> = self.watched.keys().map(|at| at.topic.clone()).collect();
         names.dedup();
@@ -424,7 +428,7 @@ async fn decide(
     start: Offset,
 ) -> Option<Result<Settlement, StopReason>> {
     let key = claims.partition_key(&source.partition);
-    let found = stores.retry().run(|| stores.own().get(&key, CLAIM_BYTES_MAX)).await;
+    let found = stores.retry().run(|| stores.asked().get(&key, CLAIM_BYTES_MAX)).await;
     let refuse = |found: String| StopReason::Claim { key: key.to_string(), found };
     let claim = match found {
         Ok(got) => match Claim::parse(&got.body) {

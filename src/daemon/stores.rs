@@ -1,13 +1,20 @@
 //! The stores of the process: the configured one, and those that pending plans name.
 //!
-//! It owns: the clients, how requests are repeated, the runtime that they run on.
-//! It does not own: requests.
+//! It owns: the clients, how requests are repeated, the runtime that they run on, the first
+//! question to S3.
+//! It does not own: other requests.
+
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::layout::Layout;
 use crate::model::Bucket;
-use crate::s3::{AwsStores, Retry, Store};
+use crate::s3::{AwsStores, Metered, Retry, Store, UploadObserver};
+
+/// Questions on their way at a time: after an assignment there is one for each partition.
+const QUESTIONS_MAX: usize = 64;
 
 /// Where objects go.
 #[derive(Debug)]
@@ -15,6 +22,9 @@ pub(super) struct Stores {
     runtime: Handle,
     stores: AwsStores,
     own: Store,
+    /// The configured bucket, for whatever does not go through the uploads, which measure
+    /// themselves.
+    asked: Store,
     endpoint: Option<String>,
     retry: Retry,
 }
@@ -25,10 +35,22 @@ impl Stores {
         stores: AwsStores,
         bucket: &Bucket,
         endpoint: Option<String>,
-        retry: Retry,
+        (retry, observer): (Retry, Arc<dyn UploadObserver>),
     ) -> Self {
         let own = stores.bucket(bucket);
-        Self { runtime, stores, own, endpoint, retry }
+        let permits = Arc::new(Semaphore::new(QUESTIONS_MAX));
+        let asked = Arc::new(Metered::new(Arc::clone(&own), permits, observer));
+        Self { runtime, stores, own, asked, endpoint, retry }
+    }
+
+    /// Asks for the bucket once, until it answers. Who holds no partition, or only quiet ones that
+    /// are claimed already, writes nothing for hours, and would not know whether it could.
+    pub(super) fn ask_first(&self) {
+        let (retry, asked) = (self.retry.clone(), Arc::clone(&self.asked));
+        self.runtime.spawn(async move {
+            // what it said is on the status page and in the log
+            drop(retry.run(|| asked.head_bucket()).await);
+        });
     }
 
     pub(super) fn runtime(&self) -> &Handle {
@@ -42,6 +64,11 @@ impl Stores {
     /// Returns the configured bucket, where the claims are.
     pub(super) fn own(&self) -> &Store {
         &self.own
+    }
+
+    /// Returns the same for single requests, which are counted like all others.
+    pub(super) fn asked(&self) -> &Store {
+        &self.asked
     }
 
     /// Returns the store that a layout names; none if it is at an endpoint that this configuration

@@ -5,11 +5,19 @@
 //! It does not own: when to seal, commits, publishing. A replayed batch is the same thing: it has
 //! the plan's layout, id and opening time, so that it comes out the same.
 
+mod sealed;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+
+pub use sealed::SealedObject;
+
+pub(super) use sealed::SealedBatch;
 
 use super::object::{Line, ObjectBuffer, ObjectSizes, PART_BYTES_MIN, Placed};
 use super::{
@@ -89,30 +97,6 @@ pub(super) struct OpenBatch {
     held_bytes: usize,
     parts: Vec<Part>,
     parts_max: u32,
-}
-
-/// An object of a sealed batch, waiting to be published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SealedObject {
-    pub description: Arc<ObjectDescription>,
-    pub count: u64,
-    /// The whole object; none if its bytes went up as parts.
-    pub whole: Option<Bytes>,
-    /// How many parts it went up in.
-    pub parts: u32,
-    /// Size as stored, parts included.
-    pub stored_bytes: u64,
-}
-
-/// A batch that takes nothing more.
-#[derive(Debug)]
-pub(super) struct SealedBatch {
-    pub(super) plan: Plan,
-    pub(super) objects: Vec<SealedObject>,
-    pub(super) stats: BatchStats,
-    /// Bytes of objects that were not handed out yet.
-    held_bytes: usize,
-    has_multipart: bool,
 }
 
 impl OpenBatch {
@@ -399,26 +383,6 @@ impl OpenBatch {
     /// Returns whether S3 would soon take no more parts of one object.
     pub(super) fn is_at_part_limit(&self) -> bool {
         self.parts_max >= PARTS_MAX
-    }
-}
-
-impl SealedBatch {
-    pub(super) fn held_bytes(&self) -> usize {
-        self.held_bytes
-    }
-
-    /// Returns whether the bytes of an object went up in parts.
-    pub(super) fn has_multipart(&self) -> bool {
-        self.has_multipart
-    }
-
-    /// Hands out the object at `index` with its bytes, if it is whole. Whoever gets them accounts
-    /// for them.
-    pub(super) fn hand_out(&mut self, index: usize) -> Option<SealedObject> {
-        let object = self.objects.get_mut(index)?;
-        let handed = object.clone();
-        self.held_bytes -= object.whole.take().as_ref().map_or(0, Bytes::len);
-        Some(handed)
     }
 }
 

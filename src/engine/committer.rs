@@ -7,11 +7,20 @@
 //! One request is on its way at a time, one commit per partition, in order. Nothing of a token
 //! that is dead travels, and what is answered to it later is thrown away.
 
+mod message;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+
+pub use message::{
+    Address, CommitAnswer, CommitEntry, CommitRequest, FaultCode, GroupProtocol, Membership,
+    Outcome,
+};
+
+use waiting::Waiting;
 
 use crate::model::{CommitFault, Offset, TopicPartition, Uptime};
 
@@ -20,112 +29,15 @@ use crate::model::{CommitFault, Offset, TopicPartition, Uptime};
 pub const ENTRIES_MAX: usize = 64;
 /// Bytes of metadata in one request.
 pub const REQUEST_BYTES_MAX: usize = 256 * 1024;
-/// A code in no list is repeated this often before it counts as a refusal (rule 4).
-pub const UNLISTED_MAX: u32 = 10;
 /// Frozen or killed for this long while still assigned: subscribe anew (rule 5).
 pub const FREEZE_MAX: Duration = Duration::from_secs(15);
-const RETRY_FIRST: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(2);
-
-/// One machine and one token: answers go to it, never to a partition's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(pub u64);
-
-/// What the client says of its place in the group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Membership {
-    pub member: String,
-    /// Generation (classic) or member epoch (KIP-848).
-    pub generation: i32,
-}
-
-/// The lowest generation at which a broker checks commits: below it, it takes them from anybody
-/// while the group is empty (rule 5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupProtocol {
-    Classic,
-    Consumer,
-}
-
-impl GroupProtocol {
-    fn is_member(self, generation: i32) -> bool {
-        match self {
-            Self::Classic => generation >= 0,
-            Self::Consumer => generation > 0,
-        }
-    }
-}
-
-/// A commit as it travels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitEntry {
-    pub partition: TopicPartition,
-    pub offset: Offset,
-    pub metadata: String,
-}
-
-/// What to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitRequest {
-    pub id: u64,
-    pub entries: Vec<CommitEntry>,
-}
-
-/// The answer to a request, by code: the whole request's, and each partition's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitAnswer {
-    pub id: u64,
-    pub faults: Vec<FaultCode>,
-}
-
-/// A code that is not success, and what it stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FaultCode {
-    pub fault: CommitFault,
-    pub code: String,
-}
-
-/// What the committer has to tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Committed(Address),
-    Refused {
-        address: Address,
-        code: String,
-    },
-    /// Every token is dead: this membership may not commit once more.
-    KilledAll {
-        code: String,
-    },
-    Frozen {
-        code: String,
-    },
-    /// The client cannot heal: make a new one.
-    NewClient {
-        code: String,
-    },
-    /// Leave the group and come back.
-    Resubscribe,
-    Retried {
-        code: String,
-    },
-}
 
 #[derive(Debug)]
 struct Token {
     partition: TopicPartition,
     waiting: Option<Waiting>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    offset: Offset,
-    metadata: String,
-    /// It was part of a request whose answer says nothing about it.
-    alone: bool,
-    attempts: u32,
-    unlisted: u32,
-    not_before: Uptime,
+    /// What it wanted was refused once: it never travels in a group again.
+    was_refused: bool,
 }
 
 #[derive(Debug)]
@@ -185,7 +97,7 @@ impl Committer {
 
     /// A partition was assigned: this address may commit for it from now on.
     pub fn assigned(&mut self, address: Address, partition: TopicPartition) {
-        self.tokens.insert(address, Token { partition, waiting: None });
+        self.tokens.insert(address, Token { partition, waiting: None, was_refused: false });
     }
 
     /// Gives the partition of a living token another address; false if the token is dead or has a
@@ -239,7 +151,7 @@ impl Committer {
         token.waiting = Some(Waiting {
             offset,
             metadata,
-            alone: false,
+            alone: token.was_refused,
             attempts: 0,
             unlisted: 0,
             not_before: now,
@@ -397,6 +309,7 @@ impl Committer {
             let Some(waiting) = token.waiting.as_mut() else { continue };
             if is_alone && waiting.is_refused_by(found.fault) {
                 token.waiting = None;
+                token.was_refused = true;
                 let (address, code) = (*address, found.code.clone());
                 self.outcomes.push_back(Outcome::Refused { address, code });
                 continue;
@@ -418,26 +331,5 @@ impl Committer {
                 self.queue.push_front(*address);
             }
         }
-    }
-}
-
-impl Waiting {
-    /// Counts an answer to a request of its own; true if it is definite.
-    fn is_refused_by(&mut self, fault: CommitFault) -> bool {
-        match fault {
-            CommitFault::Refused => true,
-            CommitFault::Unlisted => {
-                self.unlisted += 1;
-                self.unlisted >= UNLISTED_MAX
-            }
-            CommitFault::Ambiguous
-            | CommitFault::Freeze
-            | CommitFault::Kill
-            | CommitFault::NewClient => false,
-        }
-    }
-
-    fn delay(&self) -> Duration {
-        RETRY_FIRST.saturating_mul(1 << self.attempts.min(8)).min(RETRY_MAX)
     }
 }

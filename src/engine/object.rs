@@ -25,6 +25,13 @@ const OBJECT_OVERHEAD_BYTES: usize = 512;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(pub u64);
 
+impl ObjectId {
+    /// Returns the first id behind those that `count` objects got from this one on.
+    pub(super) fn behind(self, count: usize) -> Self {
+        Self(self.0.saturating_add(u64::try_from(count).unwrap_or(u64::MAX)))
+    }
+}
+
 /// All that is said of an object when it is created in S3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectDescription {

@@ -10,6 +10,8 @@
 //! batch carries the plan of the next one, so there is one commit a batch.
 
 mod commit;
+mod end;
+mod message;
 mod publish;
 mod records;
 
@@ -20,15 +22,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+pub use message::{Action, Input, Now, Report};
 
-use super::batch::{OpenBatch, Part, SealedBatch, Workshop};
+use super::batch::{OpenBatch, SealedBatch, Workshop};
 use super::{ObjectDescription, ObjectId, ObjectSizes, Plan, Source, StopReason};
-use crate::format::BadRecord;
 use crate::layout::Layout;
-use crate::model::{
-    ObjectKey, Offset, OffsetRange, Record, SealPolicy, SealReason, Timestamp, Uptime,
-};
+use crate::model::{Offset, SealPolicy, Uptime};
 
 /// How long the log may end below a pending plan before the partition stops (rule 10).
 pub const SHORT_LOG_WAIT: Duration = Duration::from_secs(5 * 60);
@@ -64,94 +63,6 @@ pub struct Start {
     /// The first id of the objects of this machine; no other machine of the process uses it or
     /// those that follow.
     pub first_object: ObjectId,
-}
-
-/// The two clocks at the moment of an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
-    pub uptime: Uptime,
-    /// Wall clock; written down as a batch's opened-at, never used to decide.
-    pub wall: Timestamp,
-}
-
-/// What the world says.
-#[derive(Debug)]
-pub enum Input<'a> {
-    Record(Record<'a>),
-    /// The log ends here, control records included.
-    EndOfLog(Offset),
-    /// The position lies outside of the log.
-    OutOfRange {
-        log_start: Offset,
-        log_end: Offset,
-    },
-    Committed,
-    CommitRefused {
-        code: String,
-    },
-    ClaimWritten,
-    Published(ObjectId),
-    /// A definite answer that this object cannot be ours.
-    PublishRefused(StopReason),
-    /// Close the open batch, whatever its limits say.
-    Seal(SealReason),
-    /// Send up what can go, because memory is short.
-    Relieve,
-    /// Open nothing more, finish what can be finished, then say `Drained`.
-    Drain(SealReason),
-    Tick,
-}
-
-/// What the machine wants done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Commit to Kafka, repeated identically until the answer is definite.
-    Commit {
-        offset: Offset,
-        metadata: String,
-    },
-    /// A part of an object of the open or just sealed batch; it becomes visible only by `Complete`.
-    UploadPart(Part),
-    /// Write into the claim that this plan has a multipart object.
-    WriteClaim {
-        plan: String,
-        start: Offset,
-    },
-    /// Publish in one request. The plan travels in the object's metadata.
-    Put {
-        object: Arc<ObjectDescription>,
-        count: u64,
-        plan: Arc<str>,
-        body: Bytes,
-    },
-    /// Publish what went up in parts.
-    Complete {
-        object: Arc<ObjectDescription>,
-        count: u64,
-        parts: u32,
-    },
-    /// Forget this object, whose parts may be in S3.
-    Abort(ObjectId),
-    /// Read on from here.
-    Seek(Offset),
-    /// Nothing more is to come but answers to a `Commit`; the machine holds no records.
-    Stop(StopReason),
-    Drained,
-    Report(Report),
-}
-
-/// What metrics, logs and the status page want to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Report {
-    Quarantined { offset: Offset, reason: BadRecord },
-    Skipped,
-    Sealed { reason: SealReason, range: OffsetRange, records: u64, value_bytes: u64, objects: u64 },
-    ReplayStarted { range: OffsetRange },
-    ReplayAgreed { range: OffsetRange },
-    ObjectPublished { key: ObjectKey, records: u64, stored_bytes: u64 },
-    BatchPublished { range: OffsetRange, since_sealed: Duration },
-    LostRecords { from: Offset, to: Offset },
-    Committed { offset: Offset },
 }
 
 /// A batch whose plan was, or is being, committed.
@@ -216,7 +127,8 @@ pub struct Partition {
     tail: Offset,
     committed: Offset,
     committed_metadata: String,
-    refresh_at: Uptime,
+    /// None: what is committed is not ours any more.
+    refresh_at: Option<Uptime>,
     /// The end of the log, until a record arrives behind it.
     log_end: Option<Offset>,
     replay: Option<Replay>,
@@ -229,6 +141,8 @@ pub struct Partition {
     fresh_is_first: bool,
     next_object: ObjectId,
     draining: Draining,
+    /// The reason to stop as soon as what is in memory is finished.
+    halting: Option<StopReason>,
     is_stopped: bool,
     actions: VecDeque<Action>,
 }
@@ -250,7 +164,7 @@ impl Partition {
             tail: start.offset,
             committed: start.offset,
             committed_metadata: start.metadata,
-            refresh_at: now.uptime.after(REFRESH_FIRST),
+            refresh_at: Some(now.uptime.after(REFRESH_FIRST)),
             log_end: None,
             replay: None,
             open: None,
@@ -261,6 +175,7 @@ impl Partition {
             fresh_is_first: true,
             next_object: start.first_object,
             draining: Draining::No,
+            halting: None,
             is_stopped: false,
             actions: VecDeque::new(),
         };
@@ -277,6 +192,7 @@ impl Partition {
         let result = result.and_then(|()| self.advance(now, workshop));
         if let Err(reason) = result {
             self.stop(reason);
+            self.say_drained();
         }
     }
 
@@ -288,13 +204,13 @@ impl Partition {
     ) -> Result<(), StopReason> {
         match input {
             Input::Committed => self.committed(now),
-            Input::CommitRefused { code } => self.commit_refused(code),
+            Input::CommitRefused { code } => self.commit_refused(now, code),
             Input::Record(record) if !self.is_stopped => self.record(now, &record, workshop),
             Input::EndOfLog(end) if !self.is_stopped => self.end_of_log(now, end, workshop),
             Input::OutOfRange { log_start, log_end } if !self.is_stopped => {
                 self.out_of_range(now, log_start, log_end, workshop)
             }
-            Input::ClaimWritten => self.claim_written(),
+            Input::ClaimWritten => self.claim_written(now),
             Input::Published(object) => self.published(now, object),
             Input::PublishRefused(reason) => Err(reason),
             Input::Seal(reason) => self.seal_open(now, reason, workshop),
@@ -321,13 +237,16 @@ impl Partition {
         };
         let short = self.replay.as_ref().and_then(|replay| replay.short_since);
         let short = short.map(|(since, _)| since.after(SHORT_LOG_WAIT));
-        let refresh = (self.commit.is_none()).then_some(self.refresh_at);
+        let refresh = self.refresh_at.filter(|_| self.may_refresh());
         [age, short, refresh].into_iter().flatten().min()
     }
 
     /// Returns whether a record may be handed in now. If not, whoever reads keeps it aside.
     pub fn wants_records(&self) -> bool {
-        !self.is_stopped && self.draining == Draining::No && self.next.is_none()
+        !self.is_stopped
+            && self.halting.is_none()
+            && self.draining == Draining::No
+            && self.next.is_none()
     }
 
     /// Returns the offset from which the machine has not been given records.
@@ -408,49 +327,6 @@ impl Partition {
     /// Throws everything away and returns the objects whose parts may be in S3.
     pub fn discard(mut self) -> Vec<ObjectId> {
         self.forget_batches()
-    }
-
-    fn stop(&mut self, reason: StopReason) {
-        if self.is_stopped {
-            return;
-        }
-        self.is_stopped = true;
-        self.actions.retain(|action| matches!(action, Action::Commit { .. } | Action::Report(_)));
-        for object in self.forget_batches() {
-            self.actions.push_back(Action::Abort(object));
-        }
-        self.actions.push_back(Action::Stop(reason));
-    }
-
-    fn forget_batches(&mut self) -> Vec<ObjectId> {
-        let mut aborted = self.open.take().map(OpenBatch::discard).unwrap_or_default();
-        let sealed = self.next.take().map(|next| next.batch).into_iter();
-        let sealed = sealed.chain(self.current.take().map(|current| current.batch));
-        for object in sealed.flat_map(|batch| batch.objects) {
-            if object.whole.is_none() {
-                aborted.push(object.description.id);
-            }
-        }
-        self.replay = None;
-        aborted
-    }
-
-    fn drain(
-        &mut self,
-        now: Now,
-        reason: SealReason,
-        workshop: &mut Workshop,
-    ) -> Result<(), StopReason> {
-        if self.draining == Draining::No {
-            self.draining = Draining::Yes;
-        }
-        if self.replay.take().is_some() {
-            // Its plan stays pending; whoever comes next reads it again.
-            for object in self.open.take().map(OpenBatch::discard).unwrap_or_default() {
-                self.actions.push_back(Action::Abort(object));
-            }
-        }
-        self.seal_open(now, reason, workshop)
     }
 
     fn tick(&mut self, now: Now, workshop: &mut Workshop) -> Result<(), StopReason> {

@@ -3,8 +3,9 @@
 //! It owns: their text, its strict parser, the checks of protocol rule 9.
 //! It does not own: the layout's own text, nor what is done with a plan.
 //!
-//! One line of ASCII: `sluice/1 plan b=.. s=.. e=.. o=.. n=.. d=.. c=.. t=.. l=..` or
-//! `sluice/1 none s=.. c=.. t=.. p=..`. Everything read back is input from outside.
+//! One line of ASCII: `sluice/1 plan b=.. s=.. e=.. o=.. n=.. c=.. t=.. l=.. d=..` or
+//! `sluice/1 none s=.. c=.. t=.. p=..`. Everything read back is input from outside. The last field
+//! has a fixed length, so that no beginning of a plan is one.
 
 use thiserror::Error;
 
@@ -77,16 +78,16 @@ impl Plan {
     /// Returns the plan's text.
     pub fn encode(&self) -> String {
         format!(
-            "{FAMILY}{VERSION} plan b={} s={} e={} o={} n={} d={} c={} t={} l={}",
+            "{FAMILY}{VERSION} plan b={} s={} e={} o={} n={} c={} t={} l={} d={}",
             self.batch,
             self.range.start(),
             self.range.end(),
             self.opened.millis(),
             self.records,
-            self.digest,
             self.cluster,
             self.topic_id,
             self.layout.canonical(),
+            self.digest,
         )
     }
 }
@@ -112,7 +113,7 @@ impl Metadata {
             return Ok(Self::Foreign);
         }
         let text = String::from_utf8_lossy(bytes);
-        let mut fields = Fields { rest: text.strip_prefix(FAMILY).unwrap_or_default() };
+        let mut fields = Fields { rest: text.strip_prefix(FAMILY) };
         let version = fields.word();
         if version != VERSION {
             return Err(MetadataError::Version { found: shown(version) });
@@ -123,8 +124,8 @@ impl Metadata {
             kind => return Err(MetadataError::Kind { found: shown(kind) }),
         };
         match fields.rest {
-            "" => Ok(parsed),
-            rest => Err(MetadataError::Trailing { rest: shown(rest) }),
+            None => Ok(parsed),
+            Some(rest) => Err(MetadataError::Trailing { rest: shown(rest) }),
         }
     }
 }
@@ -136,13 +137,15 @@ fn shown(text: &str) -> String {
 
 /// The words of a text that have not been read yet.
 struct Fields<'a> {
-    rest: &'a str,
+    /// None behind the last word, which no space follows.
+    rest: Option<&'a str>,
 }
 
 impl<'a> Fields<'a> {
     fn word(&mut self) -> &'a str {
-        let (word, rest) = self.rest.split_once(' ').unwrap_or((self.rest, ""));
-        self.rest = rest;
+        let rest = self.rest.take().unwrap_or_default();
+        let Some((word, behind)) = rest.split_once(' ') else { return rest };
+        self.rest = Some(behind);
         word
     }
 
@@ -166,11 +169,11 @@ impl<'a> Fields<'a> {
         let range = self.field("e", |text| OffsetRange::new(start, offset(text)?).ok())?;
         let opened = self.field("o", |text| exact(text).map(Timestamp::from_millis))?;
         let records = self.field("n", exact)?;
-        let digest = self.field("d", Digest::parse)?;
         let cluster = self.field("c", |text| ClusterId::new(text).ok())?;
         let topic_id = self.field("t", TopicId::parse)?;
         let layout = self.field("l", |text| Some(Layout::parse_canonical(text)))?;
         let layout = layout.map_err(|error| MetadataError::Layout(shown(&error.to_string())))?;
+        let digest = self.field("d", Digest::parse)?;
         Ok(Plan { batch, range, opened, records, digest, cluster, topic_id, layout })
     }
 
@@ -196,3 +199,6 @@ fn exact<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
 fn offset(text: &str) -> Option<Offset> {
     exact(text).and_then(|value| Offset::new(value).ok())
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,3 +130,6 @@ fn check_topic(source: &Source, found: TopicId) -> Result<(), StopReason> {
 fn check_offset(committed: Offset, written: Offset) -> Result<(), StopReason> {
     if committed == written { Ok(()) } else { Err(StopReason::OffsetMoved { committed, written }) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,9 +63,9 @@ pub enum StopReason {
     )]
     PlanTooLong { bytes: usize, max: usize },
     #[error(
-        "the upload of batch {batch} was lost three times without a commit between: look for a job or a lifecycle rule that aborts uploads early"
+        "uploads were lost {times} times without a commit between: look for a job or a lifecycle rule that aborts uploads early"
     )]
-    UploadsLost { batch: BatchId },
+    UploadsLost { times: u32 },
     #[error("the committed metadata claims to be Sluice's, but {0}")]
     Metadata(#[from] MetadataError),
     #[error(

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::ffi::{ClientHandle, ErrorCode};
+use super::ffi::{ClientHandle, ErrorCode, Rights};
 use crate::model::{ClusterId, GroupId, Offset, Topic, TopicId, TopicPartition};
 
 /// What a topic is at this moment.
@@ -69,7 +69,7 @@ impl Admin {
         if topics.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let answers = self.client.describe_topics(topics, self.timeout);
+        let answers = self.client.describe_topics(topics, Rights::Unasked, self.timeout);
         let answers = answers.map_err(AdminError::Refused)?;
         let described = answers.into_iter().filter_map(|answer| {
             let topic = Topic::new(&answer.name).ok()?;
@@ -83,7 +83,8 @@ impl Admin {
     /// Returns the members of a group of either protocol; none for a group that does not exist.
     /// Members of a group that is just forming may have no assignment yet, but they are there.
     pub fn members(&self, group: &GroupId) -> Result<Vec<Member>, AdminError> {
-        let group = self.client.describe_group(group, self.timeout).map_err(AdminError::Refused)?;
+        let group = self.client.describe_group(group, Rights::Unasked, self.timeout);
+        let group = group.map_err(AdminError::Refused)?;
         if let Some(code) = group.error {
             let absent = code == rdkafka::error::RDKafkaErrorCode::GroupIdNotFound.into();
             return if absent { Ok(Vec::new()) } else { Err(AdminError::Refused(code)) };
@@ -96,15 +97,38 @@ impl Admin {
         Ok(members.collect())
     }
 
+    /// Returns the topics of which the brokers say that this user may not read them.
+    pub fn unreadable_topics(&self, topics: &[Topic]) -> Result<Vec<Topic>, AdminError> {
+        if topics.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answers = self.client.describe_topics(topics, Rights::Asked, self.timeout);
+        let answers = answers.map_err(AdminError::Refused)?.into_iter();
+        let denied =
+            answers.filter(|answer| answer.error.is_none() && answer.may_read == Some(false));
+        Ok(denied.filter_map(|answer| Topic::new(&answer.name).ok()).collect())
+    }
+
+    /// Returns whether this user may read, and so join and commit for, the group; none if the
+    /// brokers do not say it.
+    pub fn may_read_group(&self, group: &GroupId) -> Result<Option<bool>, AdminError> {
+        let group = self.client.describe_group(group, Rights::Asked, self.timeout);
+        group.map(|group| group.may_read).map_err(AdminError::Refused)
+    }
+
     pub fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, AdminError> {
         let answer = self.client.client().watermarks(partition, self.timeout);
         answer.map(|(low, high)| Watermarks { low, high }).map_err(AdminError::Refused)
     }
 
+    /// Returns the value of a setting of the brokers; none if they do not say it.
+    pub fn broker_setting(&self, name: &'static str) -> Result<Option<String>, AdminError> {
+        self.client.broker_setting(name, self.timeout).map_err(AdminError::Refused)
+    }
+
     /// Returns the brokers' `offset.metadata.max.bytes`; none if they do not say it.
     pub fn commit_metadata_max(&self) -> Result<Option<u64>, AdminError> {
-        let value = self.client.broker_setting(METADATA_SETTING, self.timeout);
-        let Some(value) = value.map_err(AdminError::Refused)? else { return Ok(None) };
+        let Some(value) = self.broker_setting(METADATA_SETTING)? else { return Ok(None) };
         match value.parse() {
             Ok(bytes) => Ok(Some(bytes)),
             Err(_) => Err(AdminError::NotANumber { name: METADATA_SETTING, value }),

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -87,7 +87,12 @@ pub struct GroupConsumer {
 
 struct Context {
     group: Arc<dyn Group>,
+    /// When each kind of trouble was said last: a broker that is down makes several a second.
+    said: Mutex<BTreeMap<String, Instant>>,
 }
+
+/// One kind of trouble is said this often.
+const SAY_EVERY: Duration = Duration::from_secs(30);
 
 impl fmt::Debug for GroupConsumer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,7 +107,9 @@ impl GroupConsumer {
             config.set(name, value);
         }
         config.set_log_level(RDKafkaLogLevel::Warning);
-        let consumer = config.create_with_context(Context { group }).map_err(creation_error)?;
+        let consumer = config
+            .create_with_context(Context { group, said: Mutex::default() })
+            .map_err(creation_error)?;
         Ok(Self { consumer: Arc::new(consumer) })
     }
 
@@ -148,7 +155,7 @@ impl GroupConsumer {
 }
 
 /// Returns every property that the client is given. Ours win.
-fn properties(options: &ConsumerOptions) -> BTreeMap<String, String> {
+pub(super) fn properties(options: &ConsumerOptions) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     let mut set = |name: &str, value: &str| drop(all.insert(name.to_owned(), value.to_owned()));
     // A full queue must not stop the fetcher for its default of a second.
@@ -180,7 +187,7 @@ fn properties(options: &ConsumerOptions) -> BTreeMap<String, String> {
     all
 }
 
-fn creation_error(error: KafkaError) -> ConsumerError {
+pub(super) fn creation_error(error: KafkaError) -> ConsumerError {
     match error {
         KafkaError::ClientConfig(_, why, name, value) => {
             ConsumerError::Property { name, value, why }
@@ -190,8 +197,23 @@ fn creation_error(error: KafkaError) -> ConsumerError {
 }
 
 impl ClientContext for Context {
+    /// librdkafka's own lines say in other words what `error` is told: they are for who looks
+    /// closely. Nothing that it heals by itself is an error of ours.
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        tracing::debug!(?level, facility, text, "librdkafka says");
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka client reports");
+        let kind = error.rdkafka_error_code().map_or_else(String::new, |code| format!("{code:?}"));
+        let now = Instant::now();
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = said.get(&kind).is_none_or(|at| now.duration_since(*at) >= SAY_EVERY);
+        if is_new {
+            said.insert(kind, now);
+            tracing::warn!(%error, reason, "the Kafka client reports trouble and goes on");
+        } else {
+            tracing::debug!(%error, reason, "the Kafka client reports trouble and goes on");
+        }
     }
 }
 
@@ -217,6 +239,32 @@ impl ConsumerContext for Context {
 
     fn main_queue_min_poll_interval(&self) -> rdkafka::util::Timeout {
         rdkafka::util::Timeout::After(Duration::from_millis(100))
+    }
+}
+
+/// What an error of one partition stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartitionFault {
+    /// The position lies outside of the log.
+    OutOfRange,
+    /// The brokers do not know topic or partition.
+    Unknown,
+    /// librdkafka goes on by itself.
+    Passing,
+}
+
+/// Returns what an error that was read from a partition's queue stands for.
+pub fn partition_fault(code: ErrorCode) -> PartitionFault {
+    use RDKafkaErrorCode as Code;
+    match code.known() {
+        Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => PartitionFault::OutOfRange,
+        Some(
+            Code::UnknownTopicOrPartition
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+            | Code::UnknownTopicId,
+        ) => PartitionFault::Unknown,
+        _ => PartitionFault::Passing,
     }
 }
 

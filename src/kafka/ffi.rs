@@ -34,6 +34,7 @@ pub use assignment::{CallError, Committed};
 pub use batch::{Batch, Content, Message, Place};
 pub use code::ErrorCode;
 pub use commit::{CommitAnswer, CommitEntry, CommitQueue, CommitWaker, RequestId, SendError};
+pub(super) use describe::Rights;
 pub use membership::{Membership, Protocol};
 pub use queue::{BATCH_MESSAGES_MAX, QueueError, QueueHandle, WorkerQueue};
 

@@ -45,10 +45,12 @@ pub enum SealReason {
     Request,
     /// Kafka deleted what comes next; what is in memory is finished as usual.
     LostRecords,
+    /// The partition stops at the next record; what comes before it is finished as usual.
+    Stop,
 }
 
 impl SealReason {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Records,
         Self::Bytes,
         Self::ObjectBytes,
@@ -59,6 +61,7 @@ impl SealReason {
         Self::Shutdown,
         Self::Request,
         Self::LostRecords,
+        Self::Stop,
     ];
 
     /// Returns the word for logs and the label of metrics.
@@ -74,6 +77,7 @@ impl SealReason {
             Self::Shutdown => "shutdown",
             Self::Request => "request",
             Self::LostRecords => "lost_records",
+            Self::Stop => "stop",
         }
     }
 }

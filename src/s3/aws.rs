@@ -10,6 +10,7 @@
 
 mod client;
 mod failure;
+mod lifecycle;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use bytes::{Bytes, BytesMut};
 
 pub use client::{AwsStores, S3Options, StaticCredentials, StoresError};
 use failure::failure;
+pub use lifecycle::LeftUploads;
 
 use super::deadline::Attempt;
 use super::error::{Operation, StoreError, StoreErrorKind};

@@ -39,7 +39,9 @@ pub fn compare_default_layout(
         if lines.is_empty() {
             return Err(format!("`{key}` is empty"));
         }
-        found.entry(partition).or_default().insert(start, lines);
+        if found.entry(partition).or_default().insert(start, lines).is_some() {
+            return Err(format!("`{key}` begins where another object of its partition does"));
+        }
     }
     let partitions: BTreeSet<i32> = found.keys().chain(expected.keys()).copied().collect();
     for partition in partitions {

@@ -38,7 +38,7 @@ fn nothing_from_outside_becomes_html() {
     let row = PartitionRow {
         state: "stopped",
         last_key: ObjectKey::new("topics/<b>/'\"&").ok(),
-        stopped: Some(Stopped { reason: "gap", text: evil.into() }),
+        stopped: Some(Stopped { reason: "gap", text: evil.into(), was_asked_for: false }),
         ..PartitionRow::default()
     };
     status.partitions_are([(partition("pin", 0), row)]);
@@ -57,7 +57,7 @@ fn a_stopped_partition_says_why_and_the_page_says_so_on_top() {
     let text: std::sync::Arc<str> = "the plan does not parse: run `sluice recover`".into();
     let row = PartitionRow {
         state: "stopped",
-        stopped: Some(Stopped { reason: "foreign_plan", text }),
+        stopped: Some(Stopped { reason: "foreign_plan", text, was_asked_for: false }),
         ..PartitionRow::default()
     };
     status.partitions_are([(partition("pin", 3), row)]);

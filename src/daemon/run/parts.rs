@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tracing::warn;
 
-use super::RunError;
+use super::{Brokers, RunError};
 use crate::config::{Settings, Start};
 use crate::daemon::budget::Budget;
 use crate::daemon::clock::Clock;
@@ -27,7 +27,9 @@ use crate::daemon::worker::{Surroundings, Worker};
 use crate::engine::{Random, Workshop};
 use crate::format::Compressors;
 use crate::layout::RouteCache;
-use crate::s3::{AwsStores, Canceller, REQUESTS_MAX, Retry, Uploads, UploadsTask, cancellation};
+use crate::s3::{
+    AwsStores, Canceller, REQUESTS_MAX, Retry, UploadObserver, Uploads, UploadsTask, cancellation,
+};
 
 /// Uploads, HTTP and claims: they wait, they do not compute.
 const RUNTIME_THREADS: usize = 2;
@@ -64,7 +66,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn start(settings: Arc<Settings>, clock: Clock) -> Result<Self, RunError> {
+    pub(super) fn start(
+        settings: Arc<Settings>,
+        clock: Clock,
+        brokers: Brokers,
+    ) -> Result<Self, RunError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .thread_name("sluice-upload")
@@ -86,18 +92,17 @@ impl Parts {
         let stores = runtime.block_on(AwsStores::connect(&s3_options(&settings.s3)))?;
         let s3 = &settings.s3;
         let handle = runtime.handle().clone();
-        let stores = Arc::new(Stores::new(handle, stores, &s3.bucket, s3.endpoint.clone(), retry));
+        let told = (retry, Arc::clone(&observer) as Arc<dyn UploadObserver>);
+        let stores = Stores::new(handle, stores, &s3.bucket, s3.endpoint.clone(), told);
+        stores.ask_first();
+        let stores = Arc::new(stores);
         let (uploads, task) = Uploads::start(runtime.handle(), observer, REQUESTS_MAX);
         let gate = Gate::new(protocol(settings.kafka.protocol), clock, metrics.clone());
         let limits =
             GroupLimits { drain: settings.limits.drain.min(DRAIN_MAX), committed: COMMITTED_MAX };
         let told = (metrics.clone(), status.clone());
         let rebalancer = Rebalancer::new(Arc::clone(&gate), limits, clock, told);
-        let options = SettlerOptions {
-            group: settings.kafka.group_id.clone(),
-            claims_prefix: s3.claims_prefix.clone(),
-            starts_at_end: settings.kafka.start == Start::Latest,
-        };
+        let options = settler_options(&settings, brokers);
         let (settler, settling) =
             SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);
         let settler_thread = spawn("sluice-settle", move || settling.run())?;
@@ -163,6 +168,15 @@ impl Parts {
             self.runtime.block_on(http.stop());
         }
         self.runtime.shutdown_timeout(CLOSE_MAX);
+    }
+}
+
+fn settler_options(settings: &Settings, brokers: Brokers) -> SettlerOptions {
+    SettlerOptions {
+        group: settings.kafka.group_id.clone(),
+        claims_prefix: settings.s3.claims_prefix.clone(),
+        brokers,
+        starts_at_end: settings.kafka.start == Start::Latest,
     }
 }
 

@@ -14,10 +14,18 @@ use crate::daemon::stores::Stores;
 use crate::engine::Source;
 use crate::kafka::admin::Admin;
 use crate::kafka::ffi::ClientHandle;
-use crate::model::{ClusterId, Offset, Topic, TopicPartition};
+use crate::model::{Offset, Topic, TopicPartition};
 use crate::s3::{
     Claims, Condition, GROUP_OBJECT_BYTES_MAX, GroupObject, Put, Stopped, StoreErrorKind, TopicEnds,
 };
+
+/// Who can be asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) admin: &'a Admin,
+    pub(super) client: &'a ClientHandle,
+    pub(super) stores: &'a Stores,
+}
 
 /// What is known of the group object.
 #[derive(Debug, Default)]
@@ -37,17 +45,15 @@ impl Latest {
     pub(super) fn end_of(
         &mut self,
         options: &SettlerOptions,
-        admin: &Admin,
-        client: &ClientHandle,
+        ask: Ask<'_>,
         source: &Source,
-        stores: &Stores,
     ) -> Option<Option<Offset>> {
         if self.found.is_none() {
             let claims =
                 Claims::new(&options.claims_prefix, &source.cluster, &options.group).ok()?;
-            self.found = match read(stores, &claims) {
+            self.found = match read(ask.stores, &claims) {
                 Read::Found(object) => Some(object),
-                Read::Absent => self.begin(admin, client, stores, &claims, &source.cluster),
+                Read::Absent => self.begin(ask, &claims),
                 Read::Unknown => None,
             };
         }
@@ -57,14 +63,8 @@ impl Latest {
 
     /// The group object is not there: writes it if the group has no commit at all, else it began
     /// with another start and everything it does not know is read from its beginning.
-    fn begin(
-        &self,
-        admin: &Admin,
-        client: &ClientHandle,
-        stores: &Stores,
-        claims: &Claims,
-        _cluster: &ClusterId,
-    ) -> Option<GroupObject> {
+    fn begin(&self, ask: Ask<'_>, claims: &Claims) -> Option<GroupObject> {
+        let Ask { admin, client, stores } = ask;
         let described = admin.topics(&self.topics).ok()?;
         let mut all = Vec::new();
         let mut ids = BTreeMap::new();
@@ -106,7 +106,7 @@ fn read(stores: &Stores, claims: &Claims) -> Read {
     let key = claims.group_key();
     let got = stores
         .runtime()
-        .block_on(stores.retry().run(|| stores.own().get(&key, GROUP_OBJECT_BYTES_MAX)));
+        .block_on(stores.retry().run(|| stores.asked().get(&key, GROUP_OBJECT_BYTES_MAX)));
     match got {
         Ok(got) => match GroupObject::parse(&got.body) {
             Ok(object) => Read::Found(object),
@@ -131,7 +131,7 @@ fn write(stores: &Stores, claims: &Claims, object: &GroupObject) -> Option<Group
         metadata: None,
         condition: Condition::IfNoneMatch,
     };
-    let written = stores.runtime().block_on(stores.retry().run(|| stores.own().put(put())));
+    let written = stores.runtime().block_on(stores.retry().run(|| stores.asked().put(put())));
     match written {
         Ok(_) => info!(%key, "the group begins at the present ends of its topics"),
         Err(Stopped::Definite(error)) if error.kind == StoreErrorKind::PreconditionFailed412 => {}

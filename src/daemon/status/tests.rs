@@ -21,7 +21,10 @@ fn row(committed: i64, log_end: i64) -> PartitionRow {
 }
 
 fn stopped(row: PartitionRow) -> PartitionRow {
-    PartitionRow { stopped: Some(Stopped { reason: "gap", text: "look".into() }), ..row }
+    PartitionRow {
+        stopped: Some(Stopped { reason: "gap", text: "look".into(), was_asked_for: false }),
+        ..row
+    }
 }
 
 #[test]

@@ -7,9 +7,10 @@ use tracing::{debug, info, warn};
 
 use super::Worker;
 use super::slot::State;
+use crate::daemon::gate::Order;
 use crate::daemon::mailbox::Mail;
 use crate::engine::{Action, Address, ObjectDescription, ObjectId, Part, Report, StopReason};
-use crate::model::BatchId;
+use crate::model::{BatchId, Offset};
 use crate::s3::{Answer, AnswerTo, Job, ObjectMetadata, PartNumber, PlanText, Target};
 
 impl Worker {
@@ -47,11 +48,24 @@ impl Worker {
                 self.complete(address, &object, count, parts);
             }
             Action::Abort(object) => self.abort(object),
-            Action::Seek(_) => self.strike_out(address),
+            Action::Seek(to) => self.read_from(address, to),
             Action::Stop(reason) => self.stopped(address, reason),
             Action::Drained => self.drained(address),
             Action::Report(report) => self.tell(address, report),
         }
+    }
+
+    /// Reads on from elsewhere after the position was out of range. librdkafka 2.12 has ended the
+    /// fetching of that partition then (`rd_kafka_offset_reset` leaves it in state "none", in which
+    /// `rd_kafka_toppar_seek` refuses), and only an assignment begins it anew: the group is entered
+    /// again, once what is in memory and the new frontier are committed.
+    fn read_from(&mut self, address: Address, to: Offset) {
+        self.strike_out(address);
+        if let Some(slot) = self.slots.get(&address) {
+            warn!(partition = %slot.partition, %to, "the position was out of range: the group is \
+                entered anew to read on");
+        }
+        self.around.gate.order(Order::Resubscribe);
     }
 
     /// Returns the object as the store is told of it; none if its bucket cannot be reached.

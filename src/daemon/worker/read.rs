@@ -9,11 +9,14 @@ use super::slot::{ASIDE_MAX, Kept, State};
 use super::{WAIT_MAX, Worker};
 use crate::engine::{Address, Input};
 use crate::kafka::ffi::{BATCH_MESSAGES_MAX, Batch, Content, ErrorCode, Message};
+use crate::kafka::{PartitionFault, partition_fault};
 use crate::model::TopicPartition;
-use rdkafka::error::RDKafkaErrorCode;
 
 /// Messages kept aside over all partitions: beyond it they are struck out and fetched again.
 const ASIDE_SUM_MAX: usize = 20_000;
+/// A seek is answered by librdkafka's own threads, in microseconds. One that does not wait would be
+/// refused without a word while a fetch has not begun (`rd_kafka_toppar_seek`).
+const SEEK_MAX: Duration = Duration::from_secs(1);
 /// After this many records of one array memory is looked at again.
 const LOOK_EVERY: usize = 64;
 
@@ -155,24 +158,19 @@ impl Worker {
     fn partition_error(&mut self, address: Address, code: ErrorCode) {
         let Some(slot) = self.slots.get_mut(&address) else { return };
         let partition = slot.partition.clone();
-        match code.known() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+        match partition_fault(code) {
+            PartitionFault::OutOfRange => {
                 if !slot.asks_watermarks {
                     slot.asks_watermarks = true;
                     self.around.settler.watermarks(address, &partition, &self.mailbox);
                 }
             }
-            Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::UnknownPartition
-                | RDKafkaErrorCode::UnknownTopicId,
-            ) => {
+            PartitionFault::Unknown => {
                 warn!(%partition, %code, "the partition is unknown to the brokers");
                 self.around.metrics.error_handled("unknown_partition");
                 self.around.settler.look_at_topics();
             }
-            _ => {
+            PartitionFault::Passing => {
                 warn!(%partition, %code, "the partition cannot be read now, it is tried again");
                 self.around.metrics.error_handled("fetch");
             }
@@ -229,7 +227,7 @@ impl Worker {
         let client = attached.client.client();
         let partition = slot.partition.clone();
         if slot.must_seek
-            && let Err(error) = client.seek(&[(partition.clone(), cursor)], Duration::ZERO)
+            && let Err(error) = client.seek(&[(partition.clone(), cursor)], SEEK_MAX)
         {
             debug!(%partition, %error, "a seek was refused, it is tried again");
             return;

@@ -12,7 +12,7 @@ use crate::engine::{
     Address, ClaimStep, Input, ObjectId, ObjectSizes, OnLostRecords, Partition, PartitionOptions,
     Start, StopReason,
 };
-use crate::model::{BatchId, Uptime};
+use crate::model::Uptime;
 use crate::s3::{Claim, Claims};
 
 /// Restarts of a partition without a commit between them (rule 18).
@@ -162,8 +162,8 @@ impl Worker {
         slot.restarts += 1;
         warn!(partition = %slot.partition, "an upload was lost: the partition begins anew");
         if slot.restarts > RESTARTS_MAX {
-            let batch = BatchId::new(0);
-            self.drive(address, Input::PublishRefused(StopReason::UploadsLost { batch }));
+            let times = slot.restarts;
+            self.drive(address, Input::PublishRefused(StopReason::UploadsLost { times }));
         } else {
             self.restart(address);
         }

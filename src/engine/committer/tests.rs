@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::waiting::UNLISTED_MAX;
 use super::*;
 
 fn at(seconds: u64) -> Uptime {
@@ -71,7 +72,7 @@ fn a_mixed_answer_is_unknown_for_all_and_each_is_repeated_alone_and_identically(
     assert_eq!(outcomes, [Outcome::Retried { code: "CODE".to_owned() }]);
     for entry in &first.entries {
         let alone = committer.poll_request(at(1)).unwrap();
-        assert_eq!(alone.entries, [entry.clone()]);
+        assert_eq!(alone.entries, std::slice::from_ref(entry));
         answer(&mut committer, alone.id, Vec::new());
     }
 }
@@ -85,6 +86,21 @@ fn a_refusal_counts_only_for_a_request_of_its_own() {
     let refused = Outcome::Refused { address: Address(0), code: "CODE".to_owned() };
     assert_eq!(outcomes.first(), Some(&refused));
     assert_eq!(committer.poll_request(at(1)), None);
+}
+
+#[test]
+fn who_was_refused_once_never_travels_in_a_group_again() {
+    let mut committer = committer(3);
+    enqueue(&mut committer, 1);
+    let request = committer.poll_request(at(0)).unwrap();
+    answer(&mut committer, request.id, fault(CommitFault::Refused));
+    (0..3).for_each(|address| enqueue(&mut committer, address));
+    let mut sizes = Vec::new();
+    while let Some(request) = committer.poll_request(at(1)) {
+        sizes.push(request.entries.len());
+        answer(&mut committer, request.id, Vec::new());
+    }
+    assert_eq!(sizes, [2, 1]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Commits of one partition: the plan, the end, silent advances, the daily refresh.
 
 use super::{
-    Action, CommitFor, CommitInFlight, Current, Next, Now, Partition, REFRESH_EVERY, Report, Stage,
+    Action, CommitFor, CommitInFlight, Current, Draining, Next, Now, Partition, REFRESH_EVERY,
+    Report, Stage,
 };
 use crate::engine::batch::Workshop;
 use crate::engine::{EmptyPlan, PartitionError, StopReason};
@@ -18,12 +19,18 @@ impl Partition {
                 Some(Stage::Planning | Stage::Claiming | Stage::Publishing { .. }) => {}
             }
         }
-        if self.commit.is_none() && now.uptime >= self.refresh_at {
+        if self.may_refresh() && self.refresh_at.is_some_and(|at| now.uptime >= at) {
             let (offset, metadata) = (self.committed, self.committed_metadata.clone());
             self.commit(CommitFor::Refresh, offset, metadata);
         }
         self.say_drained();
-        Ok(())
+        self.take_halt().map_or(Ok(()), Err)
+    }
+
+    /// Returns whether what is committed may be committed again, when its time comes. Behind a
+    /// drain the next owner does it.
+    pub(super) fn may_refresh(&self) -> bool {
+        self.commit.is_none() && self.draining == Draining::No
     }
 
     /// Ends the published batch; the plan of the next one travels along (one commit a batch).
@@ -54,12 +61,12 @@ impl Partition {
                 self.current = Some(planning(next));
                 self.commit(CommitFor::Plan, start, plan);
             }
-            None if self.open.is_none() => {
-                if self.log_end.is_some_and(|end| end > self.committed) {
+            None => {
+                let is_ahead = self.log_end.is_some_and(|end| end > self.committed);
+                if self.open.is_none() && is_ahead {
                     self.commit_empty(CommitFor::Advance, self.committed);
                 }
             }
-            None => {}
         }
     }
 
@@ -91,24 +98,25 @@ impl Partition {
         };
         self.committed = commit.offset;
         self.committed_metadata = commit.metadata;
-        self.refresh_at = now.uptime.after(REFRESH_EVERY);
+        self.refresh_at = self.refresh_at.map(|_| now.uptime.after(REFRESH_EVERY));
         self.actions.push_back(Action::Report(Report::Committed { offset: commit.offset }));
         if self.is_stopped {
             return Ok(());
         }
         match commit.purpose {
-            CommitFor::Plan => self.plan_is_committed(),
+            CommitFor::Plan => self.plan_is_committed(now),
             CommitFor::End { with_next: false } => self.current = None,
             CommitFor::End { with_next: true } => {
                 self.current = self.next.take().map(planning);
-                self.plan_is_committed();
+                self.plan_is_committed(now);
             }
             CommitFor::Advance | CommitFor::Refresh => {}
         }
         Ok(())
     }
 
-    pub(super) fn commit_refused(&mut self, code: String) -> Result<(), StopReason> {
+    pub(super) fn commit_refused(&mut self, now: Now, code: String) -> Result<(), StopReason> {
+        self.refresh_at = self.refresh_at.map(|_| now.uptime.after(REFRESH_EVERY));
         match self.commit.take() {
             Some(commit) => Err(StopReason::CommitRefused { offset: commit.offset, code }),
             None => Err(PartitionError::CommitUnasked.into()),

@@ -11,7 +11,7 @@ use crate::engine::{ObjectId, StopReason};
 
 impl Partition {
     /// The plan of the current batch stands in Kafka: from here on it is an obligation.
-    pub(super) fn plan_is_committed(&mut self) {
+    pub(super) fn plan_is_committed(&mut self, now: Now) {
         let Some(current) = &mut self.current else { return };
         if current.batch.has_multipart() {
             current.stage = Stage::Claiming;
@@ -19,19 +19,23 @@ impl Partition {
             let (plan, start) = (plan.encode(), plan.range.start());
             self.actions.push_back(Action::WriteClaim { plan, start });
         } else {
-            self.begin_publishing();
+            self.begin_publishing(now);
         }
     }
 
-    pub(super) fn claim_written(&mut self) -> Result<(), StopReason> {
+    pub(super) fn claim_written(&mut self, now: Now) -> Result<(), StopReason> {
         if self.current.as_ref().is_some_and(|current| matches!(current.stage, Stage::Claiming)) {
-            self.begin_publishing();
+            self.begin_publishing(now);
         }
         Ok(())
     }
 
-    fn begin_publishing(&mut self) {
+    fn begin_publishing(&mut self, now: Now) {
         let Some(current) = &mut self.current else { return };
+        if current.batch.objects.is_empty() {
+            // No release plans such a batch, but a plan is input from outside.
+            return self.batch_is_published(now);
+        }
         let first_of_its_kind =
             if current.is_replay { &mut self.replay_is_first } else { &mut self.fresh_is_first };
         let held_back = std::mem::replace(first_of_its_kind, false);
@@ -64,12 +68,17 @@ impl Partition {
                 return Ok(());
             }
         }
+        self.batch_is_published(now);
+        Ok(())
+    }
+
+    fn batch_is_published(&mut self, now: Now) {
+        let Some(current) = &mut self.current else { return };
         current.stage = Stage::Published;
         self.actions.push_back(Action::Report(Report::BatchPublished {
             range: current.batch.plan.range,
             since_sealed: now.uptime.since(current.sealed_at),
         }));
-        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Draining, Next, Now, OnLostRecords, Partition, Replay, Report, Stage
 use crate::engine::batch::{Birth, OpenBatch, SealedBatch, Workshop};
 use crate::engine::object::Placed;
 use crate::engine::partition::{Action, Current};
-use crate::engine::{ObjectId, PLAN_BYTES_MAX, PartitionError, Plan, StopReason};
+use crate::engine::{PLAN_BYTES_MAX, PartitionError, Plan, StopReason};
 use crate::model::{Offset, Record, SealReason};
 use std::sync::Arc;
 
@@ -28,8 +28,16 @@ impl Partition {
             return Err(PartitionError::RecordUnasked { offset }.into());
         }
         self.log_end = None;
+        if let Some(replay) = &mut self.replay {
+            replay.short_since = None;
+        }
+        if let Err(reason) = self.put_into_batch(now, record, workshop) {
+            return match self.replay {
+                Some(_) => Err(reason),
+                None => self.halt(now, reason, SealReason::Stop, workshop),
+            };
+        }
         self.cursor = offset.next();
-        self.put_into_batch(now, record, workshop)?;
         match &self.replay {
             Some(replay) if self.cursor >= replay.plan.range.end() => {
                 self.finish_replay(now, workshop)
@@ -106,6 +114,7 @@ impl Partition {
         self.report_seal(reason, &batch);
         let bytes = batch.plan.encode().len();
         if bytes > PLAN_BYTES_MAX {
+            self.abort_parts_of(&batch);
             return Err(StopReason::PlanTooLong { bytes, max: PLAN_BYTES_MAX });
         }
         self.tail = batch.plan.range.end();
@@ -119,8 +128,7 @@ impl Partition {
         end: Offset,
         workshop: &mut Workshop,
     ) -> Result<SealedBatch, StopReason> {
-        let used = u64::try_from(open.objects()).unwrap_or(u64::MAX);
-        self.next_object = ObjectId(self.next_object.0.saturating_add(used));
+        self.next_object = self.next_object.behind(open.objects());
         let (batch, parts) = open.seal(&self.source, end, workshop)?;
         self.actions.extend(parts.into_iter().map(Action::UploadPart));
         Ok(batch)
@@ -158,9 +166,9 @@ impl Partition {
             return Ok(());
         };
         let range = plan.range;
-        let batch = self.seal(open, range.end(), workshop)?;
+        let mut batch = self.seal(open, range.end(), workshop)?;
         let (planned, found) = (plan.records, batch.plan.records);
-        if batch.plan.digest != plan.digest || found != planned {
+        if batch.plan.digest != plan.digest {
             self.abort_parts_of(&batch);
             if found >= planned {
                 return Err(StopReason::ReplayDiffers { range, planned, found });
@@ -174,15 +182,16 @@ impl Partition {
             };
         }
         self.actions.push_back(Action::Report(Report::ReplayAgreed { range }));
+        batch.plan = *plan; // as it stands in Kafka; a record that was skipped may be gone by now
         self.tail = range.end();
         self.current =
             Some(Current { batch, sealed_at: now.uptime, is_replay: true, stage: Stage::Planning });
-        self.plan_is_committed();
+        self.plan_is_committed(now);
         Ok(())
     }
 
     fn abort_parts_of(&mut self, batch: &SealedBatch) {
-        for object in batch.objects.iter().filter(|object| object.whole.is_none()) {
+        for object in batch.objects.iter().filter(|object| object.parts > 0) {
             self.actions.push_back(Action::Abort(object.description.id));
         }
     }
@@ -201,6 +210,9 @@ impl Partition {
         end: Offset,
         workshop: &mut Workshop,
     ) -> Result<(), StopReason> {
+        if self.draining != Draining::No {
+            return Ok(()); // records before it may be among those that are not taken any more
+        }
         if let Some(replay) = &mut self.replay {
             if end >= replay.plan.range.end() {
                 self.finish_replay(now, workshop)?;
@@ -224,6 +236,9 @@ impl Partition {
         log_end: Offset,
         workshop: &mut Workshop,
     ) -> Result<(), StopReason> {
+        if self.draining != Draining::No {
+            return Ok(()); // whoever comes next will be told the same
+        }
         let position = self.cursor;
         if position > log_end {
             return Err(StopReason::AheadOfLog { position, log_end });
@@ -233,12 +248,14 @@ impl Partition {
             return Ok(());
         }
         if self.options.on_lost_records == OnLostRecords::Stop {
-            return Err(StopReason::LostRecords { position, log_start });
+            let reason = StopReason::LostRecords { position, log_start };
+            if self.replay.is_some() {
+                return Err(reason);
+            }
+            return self.halt(now, reason, SealReason::LostRecords, workshop);
         }
         if let Some(Replay { plan, .. }) = self.replay.take() {
-            for object in self.open.take().map(OpenBatch::discard).unwrap_or_default() {
-                self.actions.push_back(Action::Abort(object));
-            }
+            self.abort_open();
             self.give_up_to(plan.range.start(), plan.range.end().max(log_start));
         } else {
             self.seal_open(now, SealReason::LostRecords, workshop)?;
@@ -256,18 +273,6 @@ impl Partition {
         open.relieve(workshop);
         for part in open.take_parts() {
             self.actions.push_back(Action::UploadPart(part));
-        }
-    }
-
-    /// Says `Drained` once nothing of this machine is on its way any more.
-    pub(super) fn say_drained(&mut self) {
-        let is_idle = self.open.is_none()
-            && self.next.is_none()
-            && self.current.is_none()
-            && self.commit.is_none();
-        if self.draining == Draining::Yes && (is_idle || self.is_stopped) {
-            self.draining = Draining::Told;
-            self.actions.push_back(Action::Drained);
         }
     }
 }

@@ -21,6 +21,14 @@ use crate::model::{GroupId, Topic};
 /// librdkafka ends a request at its own timeout; this much longer we wait for the event of it.
 const EVENT_WAIT: Duration = Duration::from_secs(1);
 
+/// Whether a description is to say what this user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Rights {
+    Asked,
+    /// The brokers are spared the look-up.
+    Unasked,
+}
+
 /// A topic as the brokers describe it.
 #[derive(Debug)]
 pub(in super::super) struct DescribedTopic {
@@ -29,6 +37,8 @@ pub(in super::super) struct DescribedTopic {
     pub id_most: u64,
     pub id_least: u64,
     pub partitions: usize,
+    /// None where it was not asked or is not said.
+    pub may_read: Option<bool>,
 }
 
 /// A group as its coordinator describes it.
@@ -36,6 +46,8 @@ pub(in super::super) struct DescribedTopic {
 pub(in super::super) struct DescribedGroup {
     pub error: Option<ErrorCode>,
     pub members: Vec<DescribedMember>,
+    /// None where it was not asked or is not said.
+    pub may_read: Option<bool>,
 }
 
 /// A member of a group: client id, member id, host.
@@ -50,11 +62,13 @@ impl ClientHandle {
     pub(in super::super) fn describe_topics(
         &self,
         topics: &[Topic],
+        rights: Rights,
         timeout: Duration,
     ) -> Result<Vec<DescribedTopic>, ErrorCode> {
         let names: Vec<CString> = topics.iter().map(topic_text).collect();
         let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
         let question = Question::new(self, Operation::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout)?;
+        question.options.include(rights)?;
         // SAFETY: names, options and queue are valid during the call; the collection is copied and
         // destroyed once.
         unsafe {
@@ -83,6 +97,7 @@ impl ClientHandle {
     pub(in super::super) fn describe_group(
         &self,
         group: &GroupId,
+        rights: Rights,
         timeout: Duration,
     ) -> Result<DescribedGroup, ErrorCode> {
         // A `GroupId` holds printable ASCII only, so no zero byte is ever cut off here.
@@ -90,6 +105,7 @@ impl ClientHandle {
         let mut pointers = [name.as_ptr()];
         let operation = Operation::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
         let question = Question::new(self, operation, timeout)?;
+        question.options.include(rights)?;
         // SAFETY: name, options and queue are valid during the call, which copies them.
         unsafe {
             native::rd_kafka_DescribeConsumerGroups(
@@ -190,6 +206,25 @@ impl Options {
         ErrorCode::check(code as i32).map(|()| options)
     }
 
+    /// Asks for the rights too, where they are wanted.
+    fn include(&self, rights: Rights) -> Result<(), ErrorCode> {
+        match rights {
+            Rights::Unasked => Ok(()),
+            // SAFETY: the options are valid; the error is null or ours, read and destroyed once.
+            Rights::Asked => unsafe {
+                let error = native::rd_kafka_AdminOptions_set_include_authorized_operations(
+                    self.as_ptr(),
+                    1,
+                );
+                let code = read_error(error);
+                if !error.is_null() {
+                    native::rd_kafka_error_destroy(error);
+                }
+                code.map_or(Ok(()), Err)
+            },
+        }
+    }
+
     fn as_ptr(&self) -> *mut native::rd_kafka_AdminOptions_t {
         self.0.as_ptr()
     }
@@ -229,7 +264,10 @@ unsafe fn read_topic(topic: *const native::rd_kafka_TopicDescription_t) -> Descr
                 native::rd_kafka_Uuid_least_significant_bits(id),
             )
         };
+        let mut count = 0;
+        let rights = native::rd_kafka_TopicDescription_authorized_operations(topic, &mut count);
         DescribedTopic {
+            may_read: may_read(rights.cast(), count),
             name: text(native::rd_kafka_TopicDescription_name(topic)),
             error: read_error(native::rd_kafka_TopicDescription_error(topic)),
             id_most: halves.0.cast_unsigned(),
@@ -237,6 +275,23 @@ unsafe fn read_topic(topic: *const native::rd_kafka_TopicDescription_t) -> Descr
             partitions,
         }
     }
+}
+
+/// Returns whether reading is among the rights; none for null, which means that nothing is said.
+///
+/// # Safety
+/// `first` is null, or `count` numbers lie there.
+unsafe fn may_read(first: *const i32, count: usize) -> Option<bool> {
+    if first.is_null() {
+        return None;
+    }
+    // SAFETY: not null, so by contract. A C enum may hold numbers that the crate does not list.
+    let rights = unsafe { slice::from_raw_parts(first, count) };
+    let [all, read] = [
+        native::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_ALL as i32,
+        native::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_READ as i32,
+    ];
+    Some(rights.iter().any(|right| [all, read].contains(right)))
 }
 
 /// # Safety
@@ -253,7 +308,13 @@ unsafe fn read_group(group: *const native::rd_kafka_ConsumerGroupDescription_t) 
                 host: text(native::rd_kafka_MemberDescription_host(member)),
             }
         });
+        let mut rights_count = 0;
+        let rights = native::rd_kafka_ConsumerGroupDescription_authorized_operations(
+            group,
+            &mut rights_count,
+        );
         DescribedGroup {
+            may_read: may_read(rights.cast(), rights_count),
             error: read_error(native::rd_kafka_ConsumerGroupDescription_error(group)),
             members: members.collect(),
         }

@@ -73,7 +73,7 @@ pub enum StoresError {
 /// Makes a store for any bucket of one endpoint. Cheap to clone; the connections are shared.
 #[derive(Clone, Debug)]
 pub struct AwsStores {
-    client: Client,
+    pub(super) client: Client,
     writes: Writes,
     payload: Payload,
 }

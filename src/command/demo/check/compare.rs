@@ -54,6 +54,7 @@ pub struct PartitionReport {
     pub records: u64,
     pub lines: u64,
     pub objects: u64,
+    pub bytes: u64,
     /// Records that no file holds.
     pub missing: Tally,
     /// Lines too many of records that are there.
@@ -115,6 +116,7 @@ fn compare_partition(
         records: records.values.len() as u64,
         lines: objects.iter().map(|object| object.lines.len() as u64).sum(),
         objects: objects.len() as u64,
+        bytes: objects.iter().map(|object| object.bytes).sum(),
         missing: Tally::default(),
         doubled: Tally::default(),
         foreign_lines: 0,
@@ -224,15 +226,19 @@ impl fmt::Display for Fault {
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut topics: BTreeMap<&Topic, (u64, u64, u64)> = BTreeMap::new();
+        let mut topics: BTreeMap<&Topic, (u64, u64, u64, u64)> = BTreeMap::new();
         for report in &self.partitions {
             let sums = topics.entry(&report.partition.topic).or_default();
             sums.0 += report.records;
             sums.1 += report.lines;
             sums.2 += report.objects;
+            sums.3 += report.bytes;
         }
-        for (topic, (records, lines, objects)) in topics {
-            writeln!(formatter, "{topic}: {records} records, {lines} lines in {objects} objects")?;
+        for (topic, (records, lines, objects, bytes)) in topics {
+            writeln!(
+                formatter,
+                "{topic}: {records} records, {lines} lines in {objects} objects, {bytes} bytes"
+            )?;
         }
         let findings = self.findings();
         for finding in findings.iter().take(LISTED_MAX) {
@@ -242,7 +248,9 @@ impl fmt::Display for Report {
             writeln!(formatter, "... and {} findings more", findings.len() - LISTED_MAX)?;
         }
         match self.is_exact() {
-            true => writeln!(formatter, "each of {} records is there exactly once", self.records()),
+            true => {
+                writeln!(formatter, "each record is there exactly once: {} of them", self.records())
+            }
             false => writeln!(formatter, "not every record is there exactly once"),
         }
     }

@@ -20,6 +20,7 @@ pub struct ObjectLines {
     /// By the file's name.
     pub start: Offset,
     pub lines: Vec<Digest>,
+    pub bytes: u64,
     /// Whether the last line ends as a line does.
     pub is_whole: bool,
 }
@@ -70,12 +71,14 @@ fn read_lines(path: PathBuf, start: Offset) -> Result<ObjectLines, CheckError> {
     let failed = |source| CheckError::File { path: path.clone(), source };
     let mut reader = BufReader::new(File::open(&path).map_err(failed)?);
     let (mut lines, mut line, mut is_whole) = (Vec::new(), Vec::new(), true);
+    let mut bytes = 0;
     while reader.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+        bytes += line.len() as u64;
         is_whole = line.ends_with(b"\n");
         lines.push(Digest::of(line.strip_suffix(b"\n").unwrap_or(&line)));
         line.clear();
     }
-    Ok(ObjectLines { path, start, lines, is_whole })
+    Ok(ObjectLines { path, start, lines, bytes, is_whole })
 }
 
 /// Reads `topics/<topic>/partition=<n>/<topic>+<n>+<start>.json`; none for any other spelling.

@@ -1,33 +1,37 @@
 //! The tiny world around one machine.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::partition::{Action, Input, Now, OnLostRecords, Partition, PartitionOptions};
+use super::ledger;
+use super::setting::{Entry, entry, options};
+use crate::engine::partition::{Action, Input, Now, Partition, PartitionOptions, Report};
+use crate::engine::sample::{random, source, workshop};
 use crate::engine::{
-    ClaimFacts, CommittedOffset, Metadata, ObjectDescription, ObjectId, ObjectSizes, Plan, Random,
-    Source, Start, StopReason, Workshop, settle,
+    ClaimFacts, CommittedOffset, Metadata, ObjectDescription, ObjectId, Start, StopReason,
+    Workshop, settle,
 };
-use crate::format::{Compression, Compressors, Encoding, Format};
-use crate::layout::{
-    Layout, NameTemplate, OnBad, OnMissingRoute, OnNull, PathTemplate, RouteCache, TimeSource, Zone,
-};
-use crate::model::{
-    BatchId, Bucket, ClusterId, NoHeaders, Offset, Record, SealPolicy, SealReason, Timestamp,
-    TopicId, TopicPartition, Uptime,
-};
+use crate::model::{BatchId, NoHeaders, Offset, Record, SealReason, Timestamp, Uptime};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Read(u8),
     EndOfLog,
+    /// So many more records can be read.
+    Produce(u8),
+    /// Kafka deletes so many records from the log's start.
+    Retain(u8),
+    /// Kafka compacts the record away that lies so far behind the reader, or before it.
+    Compact(i8),
     AnswerCommit,
     AnswerClaim,
     AnswerPublish(u8),
     /// Milliseconds.
     Wait(u16),
+    Day,
     Seal,
     Relieve,
     Crash,
@@ -38,122 +42,63 @@ pub(super) enum Step {
     Drain,
 }
 
-/// What stands at one offset of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Entry {
-    Value(Vec<u8>),
-    Tombstone,
-    Bad(Vec<u8>),
-    /// A marker of a transaction, or what compaction took: never delivered.
-    Nothing,
-}
-
-#[derive(Clone, Debug)]
-struct Stored {
+pub(super) struct Stored {
     batch: BatchId,
     first: Offset,
-    body: Vec<u8>,
+    count: u64,
+    /// As readers see it: a replay may compress in other frames.
+    pub(super) text: String,
+}
+
+/// An object on its way to S3.
+struct Publishing {
+    object: Arc<ObjectDescription>,
+    count: u64,
+    /// None: it went up in parts.
+    whole: Option<Vec<u8>>,
 }
 
 pub(super) struct World {
+    /// As it was produced, and what is left of it.
+    pub(super) produced: Vec<Entry>,
     log: Vec<Entry>,
+    log_start: usize,
+    log_end: usize,
+    /// What the machines said they gave up.
+    pub(super) lost: Vec<Range<usize>>,
     committed: Option<CommittedOffset>,
     claim: Option<ClaimFacts>,
-    bucket: BTreeMap<String, Stored>,
-    machine: Partition,
+    pub(super) bucket: BTreeMap<String, Stored>,
+    pub(super) machine: Partition,
     workshop: Workshop,
     options: PartitionOptions,
     now: Duration,
     read: usize,
     commit: Option<(Offset, String)>,
     claim_write: Option<(String, Offset)>,
-    publishing: VecDeque<(Arc<ObjectDescription>, Option<Vec<u8>>)>,
+    publishing: VecDeque<Publishing>,
     parts: BTreeMap<ObjectId, BTreeMap<u32, Vec<u8>>>,
     lives: u64,
     pub(super) stopped: Option<StopReason>,
     drained: bool,
+    is_draining: bool,
 }
 
-pub(super) fn source() -> Source {
-    Source {
-        cluster: ClusterId::new("cluster").unwrap(),
-        partition: TopicPartition::new("pin", 0).unwrap(),
-        topic_id: TopicId::from_u128(7),
-    }
+fn offset(index: usize) -> Offset {
+    Offset::new(i64::try_from(index).unwrap()).unwrap()
 }
 
-/// A layout whose path asks for a header, so that batches have several objects.
-pub(super) fn layout(path: &str, name: &str) -> Layout {
-    Layout {
-        bucket: Bucket::new("bucket").unwrap(),
-        endpoint: None,
-        prefix: "topics".to_owned(),
-        path: PathTemplate::parse(path).unwrap(),
-        name: NameTemplate::parse(name).unwrap(),
-        time: TimeSource::Record,
-        zone: Zone::UTC,
-        encoding: Encoding {
-            format: Format::Json,
-            compression: Compression::None,
-            separator: Arc::from(&b"\n"[..]),
-        },
-        on_null: OnNull::Skip,
-        on_bad: OnBad::Quarantine,
-        on_missing_route: OnMissingRoute::Default,
-        quarantine_prefix: "_quarantine".to_owned(),
-    }
-}
-
-pub(super) fn options(choice: u8) -> PartitionOptions {
-    const ROUTED: &str = "{topic}/partition={partition}/kind={field:/kind}";
-    const START: &str = "{topic}+{partition}+{start:010}";
-    let (path, name, part_bytes) = match choice {
-        0 => ("{topic}/partition={partition}", START, 1_000_000),
-        1 => (ROUTED, START, 1_000_000),
-        2 => (ROUTED, "{topic}+{partition}+{start:010}+{last:010}+{count}", 50),
-        _ => (ROUTED, START, 60),
-    };
-    PartitionOptions {
-        layout: Arc::new(layout(path, name)),
-        seal: SealPolicy {
-            records: (choice == 1).then_some(7),
-            bytes: (choice != 0).then_some(400),
-            object_bytes: None,
-            age: Some(Duration::from_millis(900)),
-        },
-        sizes: ObjectSizes { frame_bytes: 64, part_bytes },
-        on_lost_records: OnLostRecords::Stop,
-    }
-}
-
-fn random(seed: u64) -> Random {
-    let mut state = seed;
-    Random(Box::new(move || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state ^ (state >> 29)
-    }))
-}
-
-fn entry(index: usize, dice: u64) -> Entry {
-    match dice % 16 {
-        0 => Entry::Tombstone,
-        1 => Entry::Bad(format!("bad {index}").into_bytes()),
-        2 => Entry::Nothing,
-        kind => Entry::Value(format!(r#"{{"index":{index},"kind":"k{}"}}"#, kind % 3).into_bytes()),
-    }
+fn index(offset: Offset) -> usize {
+    usize::try_from(offset.value()).unwrap()
 }
 
 impl World {
     pub(super) fn new(seed: u64, records: usize) -> Self {
         let mut dice = random(seed);
-        let log = (0..records).map(|index| entry(index, (dice.0)() >> 7)).collect();
-        let workshop = Workshop {
-            compressors: Compressors::new(),
-            routes: RouteCache::default(),
-            random: dice,
-        };
-        let options = options(u8::try_from(seed % 4).unwrap());
+        let log: Vec<_> = (0..records).map(|index| entry(index, (dice.0)() >> 7)).collect();
+        let workshop = Workshop { random: dice, ..workshop(0) };
+        let options = options(u8::try_from(seed % 12).unwrap());
         let start = Start {
             offset: Offset::ZERO,
             metadata: String::new(),
@@ -162,7 +107,11 @@ impl World {
         };
         let now = Now { uptime: Uptime::ZERO, wall: Timestamp::from_millis(0) };
         let mut world = Self {
+            produced: log.clone(),
             log,
+            log_start: 0,
+            log_end: 0,
+            lost: Vec::new(),
             committed: None,
             claim: None,
             bucket: BTreeMap::new(),
@@ -178,6 +127,7 @@ impl World {
             lives: 0,
             stopped: None,
             drained: false,
+            is_draining: false,
         };
         world.crash();
         world
@@ -192,11 +142,27 @@ impl World {
         match step {
             Step::Read(count) => (0..count).for_each(|_| self.read()),
             Step::EndOfLog => self.end_of_log(),
+            Step::Produce(count) => {
+                self.log_end = (self.log_end + usize::from(count)).min(self.log.len());
+            }
+            Step::Retain(count) => {
+                self.log_start = (self.log_start + usize::from(count)).min(self.log_end);
+            }
+            Step::Compact(distance) => {
+                let index = self.read.checked_add_signed(isize::from(distance));
+                if let Some(entry) = index.and_then(|index| self.log.get_mut(index)) {
+                    *entry = Entry::Nothing;
+                }
+            }
             Step::AnswerCommit => self.answer_commit(),
             Step::AnswerClaim => self.answer_claim(),
             Step::AnswerPublish(which) => self.answer_publish(usize::from(which)),
             Step::Wait(millis) => {
                 self.now += Duration::from_millis(u64::from(millis));
+                self.handle(Input::Tick);
+            }
+            Step::Day => {
+                self.now += Duration::from_hours(24);
                 self.handle(Input::Tick);
             }
             Step::Seal => self.handle(Input::Seal(SealReason::Request)),
@@ -214,17 +180,26 @@ impl World {
                 self.options = options(choice);
                 self.crash();
             }
-            Step::Drain => self.handle(Input::Drain(SealReason::Revoke)),
+            Step::Drain => {
+                self.is_draining = true;
+                self.handle(Input::Drain(SealReason::Revoke));
+            }
         }
     }
 
-    /// Hands in the next record, if the machine wants one.
+    /// Hands in the next record, if the machine wants one. Behind a drain records are struck out,
+    /// but what else the reader says may still arrive.
     fn read(&mut self) {
-        let Some(entry) = self.log.get(self.read).cloned() else { return };
+        if self.read < self.log_start {
+            let (log_start, log_end) = (offset(self.log_start), offset(self.log_end));
+            return self.handle(Input::OutOfRange { log_start, log_end });
+        }
+        let Some(entry) = self.log[..self.log_end].get(self.read).cloned() else { return };
         if !self.machine.wants_records() {
+            self.read += usize::from(self.is_draining);
             return;
         }
-        let offset = Offset::new(i64::try_from(self.read).unwrap()).unwrap();
+        let offset = offset(self.read);
         self.read += 1;
         let value = match &entry {
             Entry::Value(value) | Entry::Bad(value) => Some(value.as_slice()),
@@ -237,9 +212,8 @@ impl World {
     }
 
     fn end_of_log(&mut self) {
-        if self.read == self.log.len() {
-            let end = Offset::new(i64::try_from(self.read).unwrap()).unwrap();
-            self.handle(Input::EndOfLog(end));
+        if self.read == self.log_end {
+            self.handle(Input::EndOfLog(offset(self.read)));
         }
     }
 
@@ -261,12 +235,21 @@ impl World {
                     assert!(parts.insert(part.number, part.body.to_vec()).is_none());
                 }
                 Action::WriteClaim { plan, start } => self.claim_write = Some((plan, start)),
-                Action::Put { object, body, .. } => {
-                    self.publishing.push_back((object, Some(body.to_vec())));
+                Action::Put { object, count, body, .. } => {
+                    let whole = Some(body.to_vec());
+                    self.publishing.push_back(Publishing { object, count, whole });
                 }
-                Action::Complete { object, .. } => self.publishing.push_back((object, None)),
+                Action::Complete { object, count, parts } => {
+                    let there = self.parts.get(&object.id).map_or(0, BTreeMap::len);
+                    assert_eq!(usize::try_from(parts).unwrap(), there, "{object:?}");
+                    self.publishing.push_back(Publishing { object, count, whole: None });
+                }
                 Action::Abort(object) => drop(self.parts.remove(&object)),
-                Action::Seek(_) | Action::Report(_) => {}
+                Action::Seek(offset) => self.read = index(offset),
+                Action::Report(Report::LostRecords { from, to }) => {
+                    self.lost.push(index(from)..index(to));
+                }
+                Action::Report(_) => {}
                 Action::Stop(reason) => self.stopped = Some(reason),
                 Action::Drained => self.drained = true,
             }
@@ -301,19 +284,19 @@ impl World {
     /// S3 takes an object. First writer wins; only an obligation may be published.
     fn store(&mut self, which: usize) -> Option<ObjectId> {
         let which = which.checked_rem(self.publishing.len())?;
-        let (object, body) = self.publishing.remove(which)?;
+        let Publishing { object, count, whole } = self.publishing.remove(which)?;
         self.assert_is_planned(&object);
-        let body = body.unwrap_or_else(|| {
+        let body = whole.unwrap_or_else(|| {
+            let claimed = self.claim.and_then(|claim| claim.last_plan);
+            assert_eq!(claimed, Some(object.batch_start), "the claim goes before a complete");
             let parts = self.parts.get(&object.id).expect("parts before complete");
             assert!(parts.keys().copied().eq(1..=u32::try_from(parts.len()).unwrap()));
             parts.values().flatten().copied().collect()
         });
-        let stored = Stored { batch: object.batch, first: object.first, body };
+        let text = ledger::text(object.key.as_str(), &body);
+        let stored = Stored { batch: object.batch, first: object.first, count, text };
         match self.bucket.get(object.key.as_str()) {
-            Some(there) => {
-                assert_eq!((there.batch, there.first), (stored.batch, stored.first), "{object:?}");
-                assert_eq!(there.body, stored.body, "a replay gives the same bytes");
-            }
+            Some(there) => assert_eq!(*there, stored, "first writer wins, with the same text"),
             None => drop(self.bucket.insert(object.key.as_str().to_owned(), stored)),
         }
         Some(object.id)
@@ -338,7 +321,7 @@ impl World {
         (self.commit, self.claim_write) = (None, None);
         self.publishing.clear();
         self.parts.clear();
-        (self.stopped, self.drained) = (None, false);
+        (self.stopped, self.drained, self.is_draining) = (None, false, false);
         self.lives += 1;
         let verdict =
             settle(&source(), self.committed.as_ref(), self.claim.as_ref(), Offset::ZERO).unwrap();
@@ -354,7 +337,7 @@ impl World {
             pending: verdict.pending,
             first_object: ObjectId(self.lives << 32),
         };
-        self.read = usize::try_from(verdict.offset.value()).unwrap();
+        self.read = index(verdict.offset);
         let now = self.now();
         self.machine = Partition::new(source(), self.options.clone(), start, now);
         self.carry_out();
@@ -362,6 +345,7 @@ impl World {
 
     /// Lets everything go well until nothing is left to do.
     pub(super) fn finish(&mut self) {
+        self.log_end = self.log.len();
         if self.drained || !self.machine.wants_records() {
             self.settle_down();
             self.crash();
@@ -382,38 +366,8 @@ impl World {
         }
     }
 
-    pub(super) fn assert_exactly_once(&self) {
-        assert_eq!(self.stopped, None);
-        let end = i64::try_from(self.log.len()).unwrap();
-        assert_eq!(self.machine.frontier().value(), end, "lag reaches zero: {:?}", self.machine);
-        let mut found: Vec<Vec<u8>> = Vec::new();
-        for stored in self.bucket.values() {
-            found.extend(stored.body.split(|byte| *byte == b'\n').map(<[u8]>::to_vec));
-        }
-        found.retain(|line| !line.is_empty());
-        let mut expected: Vec<Vec<u8>> = Vec::new();
-        for entry in &self.log {
-            if let Entry::Value(value) = entry {
-                expected.push(value.clone());
-            }
-        }
-        let is_value = |line: &Vec<u8>| line.starts_with(br#"{"index""#);
-        let mut values: Vec<_> = found.iter().filter(|line| is_value(line)).cloned().collect();
-        values.sort();
-        expected.sort();
-        assert_eq!(values, expected);
-        let bad = self.log.iter().filter(|entry| matches!(entry, Entry::Bad(_))).count();
-        assert_eq!(found.len() - values.len(), bad, "each bad record is in the quarantine once");
-    }
-
-    pub(super) fn machine(&mut self) -> &mut Partition {
-        &mut self.machine
-    }
-
-    pub(super) fn pending(&self) -> Option<Plan> {
-        match Metadata::parse(&self.committed.as_ref()?.metadata).unwrap() {
-            Metadata::Plan(plan) => Some(*plan),
-            Metadata::Empty(_) | Metadata::Foreign => None,
-        }
+    /// Returns whether Kafka took this entry away by compaction.
+    pub(super) fn is_compacted(&self, index: usize) -> bool {
+        self.log[index] != self.produced[index]
     }
 }

@@ -9,8 +9,8 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use axum::http::{HeaderValue, Response};
 use bytes::Bytes;
+use hyper::http::{HeaderValue, Response};
 
 use super::*;
 use crate::model::{Bucket, ObjectKey};

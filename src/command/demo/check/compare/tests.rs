@@ -54,9 +54,9 @@ fn each_record_once_is_exact() {
     assert_eq!(report.exit_code(), 0, "{report}");
     assert_eq!(
         report.to_string(),
-        "geo: 4 records, 4 lines in 1 objects\n\
-         pin: 9 records, 9 lines in 3 objects\n\
-         each of 13 records is there exactly once\n"
+        "geo: 4 records, 4 lines in 1 objects, 24 bytes\n\
+         pin: 9 records, 9 lines in 3 objects, 54 bytes\n\
+         each record is there exactly once: 13 of them\n"
     );
 }
 
@@ -70,8 +70,8 @@ fn a_line_that_was_taken_out_is_missed() {
     assert_eq!(pin(&report).missing, tally(1, 4));
     assert_eq!(first_fault(&report), Some(Fault::WrongLine { line: 2 }));
     let expected = format!(
-        "geo: 4 records, 4 lines in 1 objects\n\
-         pin: 9 records, 8 lines in 3 objects\n\
+        "geo: 4 records, 4 lines in 1 objects, 24 bytes\n\
+         pin: 9 records, 8 lines in 3 objects, 48 bytes\n\
          WRONG pin/0: 1 records are in no file, the first at offset 4\n\
          WRONG pin/0: `{}` has another record in line 2 than its name promises\n\
          not every record is there exactly once\n",

@@ -1,0 +1,92 @@
+//! Memory stays bounded, whatever S3 does.
+
+use std::time::{Duration, Instant};
+
+use super::support::daemon::Settings;
+use super::support::kafka::NewRecord;
+use super::support::process::Signal;
+use super::support::{S3Server, kafka, s3, unique, verify};
+use super::{SOON, Scene};
+
+const MEBIBYTE: u64 = 1024 * 1024;
+
+/// 20 KB each, all different, on so many partitions in turn.
+fn large(numbers: std::ops::Range<usize>, partitions: usize) -> Vec<NewRecord> {
+    let filler = "x".repeat(20_000);
+    numbers
+        .map(|number| {
+            NewRecord::of(format!("{{\"n\":{number},\"x\":\"{filler}\"}}"))
+                .on_partition(i32::try_from(number % partitions).unwrap())
+        })
+        .collect()
+}
+
+/// Nothing else would seal; no object is large enough for a part of an upload, so that memory is
+/// free again only when batches are written.
+#[test]
+fn memory_that_is_short_seals() {
+    let scene = Scene::new("memory", 4)
+        .set("layout.path", "\"{topic}/{key}/{partition}\"")
+        .set("limits.memory", "\"64 MiB\"")
+        .set("seal.bytes", "\"off\"");
+    for round in 0..4 {
+        let records = large(round * 1_500..(round + 1) * 1_500, 4).into_iter().enumerate();
+        let keyed = records.map(|(index, record)| record.with_key((index / 4 % 10).to_string()));
+        scene.produce(&keyed.collect::<Vec<_>>());
+    }
+    let daemon = scene.settings.start();
+    scene.until_read(&daemon, 6_000);
+    let label = ["reason=\"memory\""];
+    assert!(daemon.metric("sluice_sealed_batches_total", &label) >= 1.0, "{}", daemon.log_tail());
+    daemon.stop_cleanly();
+    assert_eq!(scene.lag(), 0);
+    verify::check_contents(kafka(), &scene.topic, s3(), &scene.bucket, "topics/");
+    assert!(s3().unfinished_uploads(&scene.bucket).is_empty());
+}
+
+/// A server that takes connections and never answers: reading waits, and goes on afterwards.
+#[test]
+fn a_stalled_store_costs_no_memory_and_no_record() {
+    let store = S3Server::start();
+    let (topic, group) = (unique("stalled"), unique("group"));
+    let bucket = store.bucket("stalled");
+    kafka().create_topic(&topic, 4);
+    let settings = Settings::between(kafka(), &store, &group, &bucket)
+        .topics(&[&topic])
+        .set("limits.memory", "\"64 MiB\"")
+        .set("seal.bytes", "\"8 MiB\"")
+        .set("seal.age", "\"1 s\"");
+    let daemon = settings.start();
+    kafka().produce(&topic, &large(0..40, 4));
+    daemon.wait_until("the first records to be written", SOON, || {
+        (kafka().lag(&group, &topic) == 0).then_some(())
+    });
+    store.signal(Signal::Stop);
+    for round in 0..10 {
+        kafka().produce(&topic, &large(40 + round * 1_500..40 + (round + 1) * 1_500, 4));
+    }
+    let mut highest = 0;
+    let (mut read, mut since) = (0.0, Instant::now());
+    daemon.wait_until("reading to stand still", 2 * SOON, || {
+        highest = highest.max(daemon.resident_bytes());
+        let now = daemon.metric("sluice_read_records_total", &[]);
+        if now != read {
+            (read, since) = (now, Instant::now());
+        }
+        (since.elapsed() >= Duration::from_secs(5)).then_some(())
+    });
+    assert!(read < 10_000.0, "{read} records of 20 KB were read into 64 MiB of memory");
+    let bound = (64 + 100) * MEBIBYTE;
+    assert!(highest <= bound, "{} MiB resident, {read} records read", highest / MEBIBYTE);
+    store.signal(Signal::Continue);
+    daemon.wait_until("everything to be written", 2 * SOON, || {
+        highest = highest.max(daemon.resident_bytes());
+        (kafka().lag(&group, &topic) == 0).then_some(())
+    });
+    // Everything is under way at once now, copies inside the HTTP client included; all of the 300
+    // MB would be far above.
+    let bound = (64 + 160) * MEBIBYTE;
+    assert!(highest <= bound, "{} MiB resident afterwards", highest / MEBIBYTE);
+    daemon.stop_cleanly();
+    verify::check_default_layout(kafka(), &topic, &store, &bucket);
+}

@@ -1,0 +1,191 @@
+//! Where partitions start, and when they refuse to: the table of protocol rule 8.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+use super::support::kafka::topics::numbered;
+use super::support::kafka::{NewRecord, Outcome};
+use super::support::{kafka, s3, unique, verify};
+use super::{SOON, Scene};
+
+/// Lets a daemon take all partitions and write so many records, and stops it.
+fn run_once(scene: &Scene, records: usize, partitions: usize) {
+    let daemon = scene.settings.start();
+    scene.produce(&numbered(0..records, partitions));
+    scene.until_written(&daemon);
+    daemon.stop_cleanly();
+}
+
+/// Partition 1 goes on whatever happened to partition 0.
+#[track_caller]
+fn expect_stop(scene: &Scene, reason: &str) {
+    let before = scene.texts();
+    let daemon = scene.settings.start();
+    scene.until_stopped(&daemon, 0, reason);
+    let ends = kafka().end_offsets(&scene.topic);
+    scene.produce(&[NewRecord::of("\"more\"").on_partition(1)]);
+    daemon.wait_until("partition 1 to go on", SOON, || {
+        let committed = kafka().committed(&scene.group, &scene.topic)[1].offset;
+        (committed == Some(ends[1] + 1)).then_some(())
+    });
+    assert_eq!(daemon.page("/healthz").map(|(status, _)| status), Some(200));
+    daemon.stop_cleanly();
+    let mut after = scene.texts();
+    after.retain(|key, _| !before.contains_key(key));
+    let expected = format!("topics/{0}/partition=1/{0}+1+{1:010}.json", scene.topic, ends[1]);
+    assert_eq!(after, super::expected([(expected, "\"more\"\n")]));
+}
+
+#[test]
+fn another_consumers_offsets_are_taken_over() {
+    let scene = Scene::new("adopted", 2).hasty();
+    scene.produce(&numbered(0..20, 2));
+    kafka().commit_as_stranger(&scene.group, &scene.topic, 0, (4, ""));
+    kafka().commit_as_stranger(&scene.group, &scene.topic, 1, (6, "their own note"));
+    let daemon = scene.settings.start();
+    scene.until_written(&daemon);
+    daemon.stop_cleanly();
+    let key = |partition: i32, start: i64| {
+        format!("topics/{0}/partition={partition}/{0}+{partition}+{start:010}.json", scene.topic)
+    };
+    let texts = scene.texts();
+    assert_eq!(texts.keys().collect::<Vec<_>>(), [&key(0, 4), &key(1, 6)]);
+    assert_eq!(verify::count_lines(s3(), &scene.bucket, "topics/"), 6 + 4);
+    assert!(kafka().committed(&scene.group, &scene.topic)[0].metadata.starts_with("sluice/"));
+}
+
+/// They expire, or somebody deletes the group: "earliest" would write everything again.
+#[test]
+fn lost_offsets_stop_where_a_claim_stands() {
+    let scene = Scene::new("expired", 1).hasty();
+    run_once(&scene, 5, 1);
+    let before = scene.texts();
+    kafka().delete_group(&scene.group);
+    let daemon = scene.settings.start();
+    scene.until_stopped(&daemon, 0, "offsets_lost");
+    daemon.stop_cleanly();
+    assert_eq!(scene.texts(), before);
+    assert_eq!(kafka().committed(&scene.group, &scene.topic)[0].offset, None);
+}
+
+#[test]
+fn offsets_reset_by_a_stranger_stop_where_a_claim_stands() {
+    let scene = Scene::new("reset", 2).hasty();
+    run_once(&scene, 10, 2);
+    kafka().commit_as_stranger(&scene.group, &scene.topic, 0, (2, ""));
+    expect_stop(&scene, "offsets_reset");
+    assert_eq!(kafka().committed(&scene.group, &scene.topic)[0].offset, Some(2));
+}
+
+#[test]
+fn metadata_of_another_version_stops_its_partition() {
+    let scene = Scene::new("version", 2).hasty();
+    run_once(&scene, 10, 2);
+    kafka().commit_as_stranger(&scene.group, &scene.topic, 0, (5, "sluice/9 plan x=1"));
+    expect_stop(&scene, "metadata");
+    let committed = &kafka().committed(&scene.group, &scene.topic)[0];
+    assert_eq!(committed.metadata, "sluice/9 plan x=1", "what was found is left alone");
+}
+
+/// Our own text beside another offset: a tool that keeps metadata moved it.
+#[test]
+fn an_offset_moved_under_our_metadata_stops_its_partition() {
+    let scene = Scene::new("moved", 2).hasty();
+    run_once(&scene, 10, 2);
+    let ours = kafka().committed(&scene.group, &scene.topic)[0].metadata.clone();
+    kafka().commit_as_stranger(&scene.group, &scene.topic, 0, (3, &ours));
+    expect_stop(&scene, "offset_moved");
+}
+
+/// The connector that ran before still runs: two writers would write everything twice.
+#[test]
+fn a_foreign_member_in_the_group_stops_what_is_assigned() {
+    let scene = Scene::new("foreign", 2).hasty();
+    let is_over = AtomicBool::new(false);
+    let consumer: BaseConsumer = kafka()
+        .client()
+        .set("group.id", &scene.group)
+        .set("client.id", "connector-consumer-pin-0")
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
+    consumer.subscribe(&[&scene.topic]).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                drop(consumer.poll(Duration::from_millis(100)));
+            }
+        });
+        super::support::wait::until("the other consumer to join", SOON, || {
+            (!kafka().members(&scene.group).is_empty()).then_some(())
+        });
+        scene.produce(&numbered(0..10, 2));
+        let daemon = scene.settings.launch();
+        let stopped = super::support::wait::until_or(SOON, || {
+            let labels = ["reason=\"foreign_member\""];
+            (daemon.metric("sluice_partition_stopped", &labels) > 0.0).then_some(())
+        });
+        is_over.store(true, Ordering::Relaxed);
+        assert!(stopped.is_some(), "nothing stopped:\n{}", daemon.log_tail());
+        assert!(daemon.log().contains("connector-consumer-pin-0"), "{}", daemon.log_tail());
+        daemon.stop_cleanly();
+    });
+    assert!(scene.objects().is_empty());
+    assert_eq!(kafka().committed(&scene.group, &scene.topic)[0].offset, None);
+}
+
+/// The very first start begins at the end; what appears later is read from its beginning.
+#[test]
+fn latest_begins_at_the_end_and_reads_new_partitions_whole() {
+    let scene = Scene::new("latest", 1)
+        .hasty()
+        .set("kafka.start", "\"latest\"")
+        .set("kafka.properties.\"topic.metadata.refresh.interval.ms\"", "500");
+    scene.produce(&numbered(0..5, 1));
+    let daemon = scene.settings.start();
+    // The start is written down before anything is read.
+    daemon.wait_until("the start to be pinned", SOON, || {
+        (kafka().committed(&scene.group, &scene.topic)[0].offset == Some(5)).then_some(())
+    });
+    scene.produce(&numbered(5..8, 1));
+    scene.until_written(&daemon);
+    daemon.stop_cleanly();
+    // While nobody runs, a partition appears and gets records.
+    kafka().add_partitions(&scene.topic, 2);
+    // A producer of its own: the shared one does not know the new partition yet.
+    let new = [NewRecord::of("\"new\"").on_partition(1)];
+    kafka().produce_in_transaction(&scene.topic, &new, Outcome::Commit);
+    let daemon = scene.settings.start();
+    scene.until_written(&daemon);
+    daemon.stop_cleanly();
+    let key = |partition: i32, start: i64| {
+        format!("topics/{0}/partition={partition}/{0}+{partition}+{start:010}.json", scene.topic)
+    };
+    let texts = scene.texts();
+    let lines: String = texts.values().map(String::as_str).collect();
+    assert_eq!(texts.keys().next(), Some(&key(0, 5)));
+    assert_eq!(texts.get(&key(1, 0)).map(String::as_str), Some("\"new\"\n"));
+    assert_eq!(lines, "{\"n\":5}\n{\"n\":6}\n{\"n\":7}\n\"new\"\n");
+}
+
+/// Another group, same topic, other bucket: claims of one do not hold up the other.
+#[test]
+fn two_groups_write_the_same_topic_into_two_places() {
+    let scene = Scene::new("shared", 1).hasty();
+    run_once(&scene, 5, 1);
+    let bucket = s3().bucket("second");
+    let settings = scene.settings.clone();
+    let settings = settings
+        .set("kafka.group_id", &format!("{:?}", unique("group")))
+        .set("s3.bucket", &format!("{bucket:?}"));
+    let daemon = settings.start();
+    daemon.wait_until("the second bucket to be written", SOON, || {
+        (verify::count_lines(s3(), &bucket, "topics/") == 5).then_some(())
+    });
+    daemon.stop_cleanly();
+    verify::check_default_layout(kafka(), &scene.topic, s3(), &bucket);
+    scene.check_default_layout();
+}

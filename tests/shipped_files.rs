@@ -1,0 +1,88 @@
+//! What is shipped beside the program agrees with it: the units with the file's defaults and the
+//! exit codes, and the units with each other.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+const UNITS: [&str; 2] = ["systemd/sluice.service", "systemd/sluice@.service"];
+
+/// Exit codes that a restart would only repeat: 78 (the file) and 65 (a record).
+const FINAL_CODES: [&str; 2] = ["78", "65"];
+
+fn shipped(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// Returns the value of the one line that sets `key`.
+fn value<'a>(text: &'a str, key: &str) -> &'a str {
+    let set = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == key).then_some(value.trim())
+    });
+    let values: Vec<&str> = set.collect();
+    assert_eq!(values.len(), 1, "`{key}` is set by {} lines", values.len());
+    values[0]
+}
+
+fn duration(text: &str) -> Duration {
+    humantime::parse_duration(text.split('#').next().unwrap().trim().trim_matches('"')).unwrap()
+}
+
+#[test]
+fn a_stop_may_take_longer_than_the_drain() {
+    let drain = duration(value(&shipped("connector.toml"), "drain"));
+    for unit in UNITS {
+        let stop = duration(value(&shipped(unit), "TimeoutStopSec"));
+        assert!(stop > drain, "{unit}: {stop:?} is not above `limits.drain`, {drain:?}");
+    }
+}
+
+#[test]
+fn the_watchdog_waits_longer_than_a_loop_may_be_silent() {
+    for unit in UNITS {
+        let watchdog = duration(value(&shipped(unit), "WatchdogSec"));
+        assert!(watchdog > sluice::daemon::status::PROGRESS_WITHIN, "{unit}: {watchdog:?}");
+    }
+}
+
+#[test]
+fn what_a_restart_cannot_heal_is_not_restarted_and_all_else_is_for_ever() {
+    for unit in UNITS {
+        let text = shipped(unit);
+        let codes: Vec<&str> = value(&text, "RestartPreventExitStatus").split(' ').collect();
+        assert_eq!(codes, FINAL_CODES, "{unit}");
+        assert_eq!(value(&text, "Restart"), "on-failure", "{unit}");
+        assert_eq!(value(&text, "StartLimitIntervalSec"), "0", "{unit}");
+    }
+}
+
+/// A unit that checks the file first in `ExecStartPre=` is restarted for ever when the file is
+/// wrong: systemd 252 compares `RestartPreventExitStatus=` with the main process's code only
+/// (tried: 11 restarts in 3 s).
+#[test]
+fn nothing_runs_before_the_main_process() {
+    for unit in UNITS {
+        let text = shipped(unit);
+        assert!(!text.lines().any(|line| line.starts_with("ExecStartPre=")), "{unit}");
+        assert_eq!(value(&text, "Type"), "notify", "{unit}");
+    }
+}
+
+#[test]
+fn both_units_differ_in_their_file_only() {
+    let settings = |unit| {
+        let text = shipped(unit);
+        let is_setting = |line: &&str| !line.starts_with('#') && !line.starts_with("Description=");
+        text.lines().filter(is_setting).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let single = settings(UNITS[0]);
+    let several = settings(UNITS[1]);
+    let differing: Vec<_> =
+        single.iter().zip(&several).filter(|(one, other)| one != other).collect();
+    assert_eq!(single.len(), several.len());
+    let run = "ExecStart=/usr/bin/sluice run --config /etc/sluice/";
+    let expected = (&format!("{run}connector.toml"), &format!("{run}%i.toml"));
+    assert_eq!(differing, [expected]);
+}
