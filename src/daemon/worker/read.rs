@@ -38,6 +38,10 @@ impl Worker {
             };
             let mut batch = attached.queue.read_batch(Duration::ZERO, BATCH_MESSAGES_MAX);
             if batch.is_empty() {
+                // The call may have swallowed a wake, but not the mail that it was for.
+                if self.mailbox.has_mail() {
+                    return;
+                }
                 // The call waits for as many as it was asked for: for one, then.
                 batch = attached.queue.read_batch(wait, 1);
             }
