@@ -4,7 +4,11 @@
 pub fn spread(mut values: Vec<f64>, decimals: usize) -> String {
     values.sort_by(f64::total_cmp);
     let (Some(first), Some(last)) = (values.first(), values.last()) else { return "-".to_owned() };
-    let median = values[values.len() / 2];
+    let middle = values.len() / 2;
+    let median = match values.len() % 2 {
+        0 => f64::midpoint(values[middle - 1], values[middle]),
+        _ => values[middle],
+    };
     if values.len() == 1 {
         return format!("{median:.decimals$}");
     }

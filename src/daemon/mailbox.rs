@@ -131,6 +131,10 @@ impl Mailbox {
         std::mem::take(&mut inner.mails)
     }
 
+    pub(super) fn has_mail(&self) -> bool {
+        !self.0.mails.lock().unwrap_or_else(PoisonError::into_inner).mails.is_empty()
+    }
+
     /// Waits for mail without reading records.
     pub(super) fn wait(&self, at_most: Duration) {
         let inner = self.0.mails.lock().unwrap_or_else(PoisonError::into_inner);

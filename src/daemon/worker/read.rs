@@ -7,7 +7,7 @@ use tracing::{debug, warn};
 
 use super::slot::{ASIDE_MAX, Kept, State};
 use super::{WAIT_MAX, Worker};
-use crate::engine::{Address, Input};
+use crate::engine::{Address, Input, Now};
 use crate::kafka::ffi::{BATCH_MESSAGES_MAX, Batch, Content, ErrorCode, Message};
 use crate::kafka::{PartitionFault, partition_fault};
 use crate::model::TopicPartition;
@@ -17,7 +17,7 @@ const ASIDE_SUM_MAX: usize = 20_000;
 /// A seek is answered by librdkafka's own threads, in microseconds. One that does not wait would be
 /// refused without a word while a fetch has not begun (`rd_kafka_toppar_seek`).
 const SEEK_MAX: Duration = Duration::from_secs(1);
-/// After this many records of one array memory is looked at again.
+/// After this many records of one array memory and the clock are looked at again.
 const LOOK_EVERY: usize = 64;
 
 /// An array that was read, and how far it was looked at.
@@ -38,6 +38,10 @@ impl Worker {
             };
             let mut batch = attached.queue.read_batch(Duration::ZERO, BATCH_MESSAGES_MAX);
             if batch.is_empty() {
+                // The call may have swallowed a wake, but not the mail that it was for.
+                if self.mailbox.has_mail() {
+                    return;
+                }
                 // The call waits for as many as it was asked for: for one, then.
                 batch = attached.queue.read_batch(wait, 1);
             }
@@ -61,10 +65,14 @@ impl Worker {
         let Some(Rest { batch, mut index }) = self.rest.take() else { return };
         let mut known: Option<(usize, Option<Address>)> = None;
         let (mut records, mut value_bytes) = (0, 0);
+        let mut now = self.around.clock.now();
         while let Some(message) = batch.get(index) {
-            if index % LOOK_EVERY == 0 && self.is_short() && self.privileged.is_none() {
-                self.rest = Some(Rest { batch: Rc::clone(&batch), index });
-                break;
+            if index % LOOK_EVERY == 0 {
+                if self.is_short() && self.privileged.is_none() {
+                    self.rest = Some(Rest { batch: Rc::clone(&batch), index });
+                    break;
+                }
+                now = self.around.clock.now();
             }
             let same = known.filter(|(before, _)| {
                 batch.get(*before).is_some_and(|before| before.place() == message.place())
@@ -75,7 +83,7 @@ impl Worker {
             };
             known = Some((index, address));
             if let Some(address) = address {
-                let is_record = self.take_message(address, &batch, index, &message);
+                let is_record = self.take_message(now, address, (&batch, index));
                 if let Some(bytes) = is_record {
                     records += 1;
                     value_bytes += bytes;
@@ -96,11 +104,11 @@ impl Worker {
     /// Returns the size of a record's value.
     fn take_message(
         &mut self,
+        now: Now,
         address: Address,
-        batch: &Rc<Batch>,
-        index: usize,
-        message: &Message<'_>,
+        (batch, index): (&Rc<Batch>, usize),
     ) -> Option<u64> {
+        let message = batch.get(index)?;
         let is_tight = self.privileged.is_some_and(|privileged| privileged != address);
         let slot = self.slots.get_mut(&address)?;
         if slot.must_seek {
@@ -122,15 +130,14 @@ impl Worker {
             }
             return None;
         }
-        self.feed(address, message)
+        self.feed(now, address, &message)
     }
 
     /// Gives the machine what the message says.
-    fn feed(&mut self, address: Address, message: &Message<'_>) -> Option<u64> {
+    fn feed(&mut self, now: Now, address: Address, message: &Message<'_>) -> Option<u64> {
         match message.content() {
             Content::Record(record) => {
                 let bytes = record.value.map_or(0, <[u8]>::len);
-                let now = self.around.clock.now();
                 let slot = self.slots.get_mut(&address)?;
                 let State::Running(machine) = &mut slot.state else { return None };
                 if record.offset < machine.cursor() {
@@ -205,7 +212,7 @@ impl Worker {
             let Some(kept) = slot.aside.pop_front() else { return };
             self.aside -= 1;
             if let Some(message) = kept.batch.get(kept.index)
-                && let Some(bytes) = self.feed(address, &message)
+                && let Some(bytes) = self.feed(self.around.clock.now(), address, &message)
             {
                 self.around.metrics.records_read(1, bytes);
             }
