@@ -18,6 +18,8 @@ pub const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 pub const PARTS_MAX: u32 = 9_000;
 /// Parts after which the size of the next ones doubles, so that 9,000 parts hold terabytes.
 const PARTS_PER_DOUBLING: u32 = 2_000;
+/// Buffers above this size grow by it.
+const GROWTH_BYTES_MAX: usize = 1024 * 1024;
 /// What an object costs beside its buffers: its route, its key, its entries in maps.
 const OBJECT_OVERHEAD_BYTES: usize = 512;
 
@@ -95,7 +97,10 @@ impl ObjectBuffer {
             Compression::Gzip | Compression::Zstd => &mut self.frame,
         };
         match line {
-            Line::Value(value) => encoding.frame(value, into)?,
+            Line::Value(value) => {
+                make_room(into, value.len() + encoding.separator.len() + 1);
+                encoding.frame(value, into)?;
+            }
             Line::Quarantine(partition, record, reason) => {
                 crate::format::quarantine_line(partition, record, reason, into);
             }
@@ -131,7 +136,7 @@ impl ObjectBuffer {
         if self.stored.is_empty() || stored_len(&self.stored) < at_least {
             return None;
         }
-        let body = Bytes::from(mem::take(&mut self.stored));
+        let body = body_of(&mut self.stored);
         self.parts_bytes += u64::try_from(body.len()).unwrap_or(u64::MAX);
         self.parts += 1;
         Some((self.parts, body))
@@ -139,7 +144,7 @@ impl ObjectBuffer {
 
     /// Takes what is left as the whole object, if no part went before.
     pub(super) fn take_whole(&mut self) -> Option<Bytes> {
-        (self.parts == 0).then(|| Bytes::from(mem::take(&mut self.stored)))
+        (self.parts == 0).then(|| body_of(&mut self.stored))
     }
 
     /// Returns the size at which the next part is full.
@@ -165,6 +170,22 @@ impl ObjectBuffer {
     pub(super) fn shrink(&mut self) {
         self.frame.shrink_to_fit();
         self.stored.shrink_to_fit();
+    }
+}
+
+/// Takes the bytes without the room behind them: a body is held until S3 has it, and its length is
+/// what the budget counts.
+fn body_of(stored: &mut Vec<u8>) -> Bytes {
+    let mut body = mem::take(stored);
+    body.shrink_to_fit();
+    Bytes::from(body)
+}
+
+/// Grows a buffer by doubling while it is small, then step by step, so that no object holds twice
+/// what fills it. (The allocator moves pages of large blocks, it does not copy them.)
+fn make_room(buffer: &mut Vec<u8>, bytes: usize) {
+    if buffer.capacity() - buffer.len() < bytes {
+        buffer.reserve_exact(bytes.max(buffer.capacity().min(GROWTH_BYTES_MAX)));
     }
 }
 
