@@ -6,6 +6,7 @@
 //!
 //! Nothing is given up: what cannot be asked now is asked again, as long as the token lives.
 
+mod decide;
 mod latest;
 
 use std::collections::BTreeMap;
@@ -20,14 +21,15 @@ use super::gate::Gate;
 use super::mailbox::{Mail, Mailbox};
 use super::run::Brokers;
 use super::stores::Stores;
-use crate::engine::{
-    Address, ClaimFacts, CommittedOffset, Metadata, Source, StopReason, Verdict, settle,
-};
+use crate::engine::{Address, CommittedOffset, Source, StopReason, Verdict};
 use crate::kafka::CLIENT_ID_PREFIX;
 use crate::kafka::admin::{Admin, TopicDescription};
 use crate::kafka::ffi::{ClientHandle, Committed, ErrorCode};
 use crate::model::{ClusterId, GroupId, Offset, Topic, TopicId, TopicPartition, Uptime};
-use crate::s3::{CLAIM_BYTES_MAX, Claim, Claims, Etag, Stopped, StoreErrorKind};
+use crate::s3::{Claim, Claims, Etag};
+
+use decide::decide;
+pub(super) use decide::facts_of;
 
 /// One question to the brokers.
 const ASK: Duration = Duration::from_secs(10);
@@ -417,47 +419,4 @@ impl SettlerLoop {
             }
         }
     }
-}
-
-/// Reads the claim, for ever if need be, and decides; none if the process ends.
-async fn decide(
-    stores: &Stores,
-    claims: &Claims,
-    source: Source,
-    committed: Option<CommittedOffset>,
-    start: Offset,
-) -> Option<Result<Settlement, StopReason>> {
-    let key = claims.partition_key(&source.partition);
-    let found = stores.retry().run(|| stores.asked().get(&key, CLAIM_BYTES_MAX)).await;
-    let refuse = |found: String| StopReason::Claim { key: key.to_string(), found };
-    let claim = match found {
-        Ok(got) => match Claim::parse(&got.body) {
-            Ok(claim) => Some((claim, got.etag)),
-            Err(error) => return Some(Err(refuse(error.to_string()))),
-        },
-        Err(Stopped::Definite(error)) if error.kind == StoreErrorKind::NotFound => None,
-        Err(Stopped::Cancelled) => return None,
-        Err(Stopped::Definite(error)) => return Some(Err(refuse(error.to_string()))),
-    };
-    let facts = match claim.as_ref().map(|(claim, _)| facts_of(claim)).transpose() {
-        Ok(facts) => facts,
-        Err(found) => return Some(Err(refuse(found))),
-    };
-    let verdict = settle(&source, committed.as_ref(), facts.as_ref(), start);
-    Some(verdict.map(|verdict| Settlement { source, verdict, claim }))
-}
-
-/// Reads the plan inside a claim as far as the decision needs it.
-pub(super) fn facts_of(claim: &Claim) -> Result<ClaimFacts, String> {
-    let last_plan = match claim.plan.as_ref() {
-        None => None,
-        Some(text) => match Metadata::parse(text.as_str().as_bytes()) {
-            Ok(Metadata::Plan(plan)) => Some(plan.range.start()),
-            Ok(Metadata::Empty(_) | Metadata::Foreign) => {
-                return Err("its plan is none of Sluice's".to_owned());
-            }
-            Err(error) => return Err(format!("its plan cannot be read: {error}")),
-        },
-    };
-    Ok(ClaimFacts { topic_id: claim.topic_id, first_start: claim.first_start, last_plan })
 }
