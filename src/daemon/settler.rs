@@ -8,10 +8,11 @@
 
 mod decide;
 mod latest;
+mod orders;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -30,6 +31,8 @@ use crate::s3::{Claim, Claims, Etag};
 
 use decide::decide;
 pub(super) use decide::facts_of;
+use orders::Order;
+pub(super) use orders::{Request, Settler};
 
 /// One question to the brokers.
 const ASK: Duration = Duration::from_secs(10);
@@ -47,78 +50,6 @@ pub(super) struct Settlement {
     pub(super) verdict: Verdict,
     /// The claim as it stands.
     pub(super) claim: Option<(Claim, Etag)>,
-}
-
-/// A partition that wants to start.
-#[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) address: Address,
-    pub(super) partition: TopicPartition,
-    /// As the assign callback read it; none: ask.
-    pub(super) committed: Option<Committed>,
-    pub(super) mailbox: Mailbox,
-}
-
-#[derive(Debug)]
-enum Order {
-    Client(ClientHandle),
-    ClientGone {
-        done: SyncSender<()>,
-    },
-    Settle(Box<Request>),
-    Watermarks {
-        address: Address,
-        partition: TopicPartition,
-        mailbox: Mailbox,
-    },
-    Topics(Vec<Topic>),
-    /// Compare topic ids now, not at the next minute.
-    LookAtTopics,
-    Stop,
-}
-
-/// The end that takes orders.
-#[derive(Clone, Debug)]
-pub(super) struct Settler(SyncSender<Order>);
-
-impl Settler {
-    pub(super) fn client(&self, client: ClientHandle) {
-        self.send(Order::Client(client));
-    }
-
-    /// Waits until the client is let go of.
-    pub(super) fn client_gone(&self) {
-        let (done, gone) = sync_channel(1);
-        self.send(Order::ClientGone { done });
-        gone.recv().ok();
-    }
-
-    pub(super) fn settle(&self, request: Request) {
-        self.send(Order::Settle(Box::new(request)));
-    }
-
-    pub(super) fn watermarks(&self, address: Address, of: &TopicPartition, mailbox: &Mailbox) {
-        let (partition, mailbox) = (of.clone(), mailbox.clone());
-        self.send(Order::Watermarks { address, partition, mailbox });
-    }
-
-    /// What the group subscribes to.
-    pub(super) fn topics(&self, topics: Vec<Topic>) {
-        self.send(Order::Topics(topics));
-    }
-
-    pub(super) fn look_at_topics(&self) {
-        self.send(Order::LookAtTopics);
-    }
-
-    pub(super) fn stop(&self) {
-        self.send(Order::Stop);
-    }
-
-    fn send(&self, order: Order) {
-        // the thread outlives its senders; after its end nothing needs an answer
-        drop(self.0.send(order));
-    }
 }
 
 /// What the thread needs to know.
