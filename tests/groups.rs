@@ -13,11 +13,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use support::daemon::Settings;
+use support::install::KafkaRelease;
 use support::kafka::Options;
 use support::kafka::topics::numbered;
 use support::process::Signal;
 use support::proxy::kafka::{Kind, on as on_kind};
-use support::{Daemon, Kafka, kafka, s3, unique, verify};
+use support::{Daemon, Kafka, full_set, kafka, s3, unique, verify};
 
 /// Divided by one, two and three instances without becoming idle.
 const PARTITIONS: usize = 6;
@@ -153,8 +154,8 @@ impl Drop for StopOnDrop<'_> {
 }
 
 /// One after the other is killed; what it had planned is finished by those that stay.
-fn killed_instances_are_replaced(protocol: &str) {
-    under_load(kafka(), protocol, |fleet| {
+fn killed_instances_are_replaced(kafka: &Kafka, protocol: &str) {
+    under_load(kafka, protocol, |fleet| {
         fleet.daemons[1].kill_9();
         // Joins while the dead one is still a member.
         let third = fleet.start();
@@ -170,12 +171,12 @@ fn killed_instances_are_replaced(protocol: &str) {
 
 #[test]
 fn killed_instances_are_replaced_classic() {
-    killed_instances_are_replaced("classic");
+    killed_instances_are_replaced(kafka(), "classic");
 }
 
 #[test]
 fn killed_instances_are_replaced_consumer() {
-    killed_instances_are_replaced("consumer");
+    killed_instances_are_replaced(kafka(), "consumer");
 }
 
 /// Two, three, two, one, three, one: every change with what is in flight at that moment.
@@ -214,8 +215,8 @@ fn instances_come_and_go_consumer() {
 
 /// A zombie: it sleeps until its partitions are with the others, wakes up with a batch in its
 /// hands, and may neither commit nor write anything twice.
-fn sleepers_wake_up_as_strangers(protocol: &str) {
-    under_load(kafka(), protocol, |fleet| {
+fn sleepers_wake_up_as_strangers(kafka: &Kafka, protocol: &str) {
+    under_load(kafka, protocol, |fleet| {
         let third = fleet.start();
         fleet.until_held_by(&[0, 1, third]);
         fleet.daemons[1].sigstop();
@@ -235,12 +236,12 @@ fn sleepers_wake_up_as_strangers(protocol: &str) {
 
 #[test]
 fn sleepers_wake_up_as_strangers_classic() {
-    sleepers_wake_up_as_strangers("classic");
+    sleepers_wake_up_as_strangers(kafka(), "classic");
 }
 
 #[test]
 fn sleepers_wake_up_as_strangers_consumer() {
-    sleepers_wake_up_as_strangers("consumer");
+    sleepers_wake_up_as_strangers(kafka(), "consumer");
 }
 
 /// The broker, which is the group's coordinator too, dies under two instances, twice; the second
@@ -353,4 +354,19 @@ fn a_rebalance_at_the_log_ends_skips_nothing_classic() {
 #[test]
 fn a_rebalance_at_the_log_ends_skips_nothing_consumer() {
     a_rebalance_at_the_log_ends_skips_nothing("consumer");
+}
+
+/// Kafka 3.9 with the coordinator that came before KIP-848: what many clusters still run.
+#[test]
+fn the_old_coordinator_keeps_the_rules() {
+    if !full_set("the_old_coordinator_keeps_the_rules") {
+        return;
+    }
+    let old = Kafka::start(Options {
+        release: KafkaRelease::V3_9,
+        properties: vec![("group.coordinator.new.enable", "false".to_owned())],
+        ..Options::default()
+    });
+    killed_instances_are_replaced(&old, "classic");
+    sleepers_wake_up_as_strangers(&old, "classic");
 }

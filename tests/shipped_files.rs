@@ -86,3 +86,21 @@ fn both_units_differ_in_their_file_only() {
     let expected = (&format!("{run}connector.toml"), &format!("{run}%i.toml"));
     assert_eq!(differing, [expected]);
 }
+
+/// A metric that is named in the README and nowhere else would be looked for in vain.
+#[test]
+fn every_metric_of_the_readme_is_one_of_the_program() {
+    let readme = shipped("README.md");
+    let tables: String = ["metrics.rs", "metrics/partitions.rs", "metrics/workers.rs"]
+        .map(|file| shipped(&format!("src/daemon/{file}")))
+        .concat();
+    let is_of_name = |symbol: char| symbol.is_ascii_alphanumeric() || symbol == '_';
+    let words = readme.split(|symbol: char| !is_of_name(symbol));
+    let names: Vec<&str> = words.filter_map(|word| word.strip_prefix("sluice_")).collect();
+    assert!(names.len() > 5, "the README names metrics: {names:?}");
+    for name in names {
+        let is_there = tables.contains(&format!("\"{name}\""))
+            || tables.contains(&format!("\"sluice_{name}\""));
+        assert!(is_there, "the README names `sluice_{name}`, which is no metric");
+    }
+}
