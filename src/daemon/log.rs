@@ -7,11 +7,11 @@
 //! must not end the daemon.
 
 use std::ffi::OsStr;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 
 use thiserror::Error;
-use tracing::Subscriber;
+use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
@@ -23,7 +23,7 @@ const JOURNAL_PREFIX: &str = "SLUICE";
 /// `log.format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// The journal if stderr leads there, else text.
+    /// Text; with priorities and without times if stderr leads to the journal.
     Auto,
     Text,
     Json,
@@ -75,13 +75,9 @@ pub fn start(
             let journal = journal().map_err(LogError::Journal)?;
             Ok(tracing_subscriber::registry().with(filter(level)?).with(journal).try_init()?)
         }
-        LogFormat::Auto if leads_to_journal(journal_stream, stderr_is()) => match journal() {
-            Ok(journal) => {
-                Ok(tracing_subscriber::registry().with(filter(level)?).with(journal).try_init()?)
-            }
-            // It takes the lines from stderr just as well, only without fields.
-            Err(_) => start_text(level, io::stderr),
-        },
+        LogFormat::Auto if leads_to_journal(journal_stream, stderr_is()) => {
+            Ok(for_journal(filter(level)?, Prioritized).try_init()?)
+        }
         LogFormat::Auto => start_text(level, io::stderr),
     }
 }
@@ -134,6 +130,58 @@ where
     tracing_subscriber::registry().with(filter).with(layer)
 }
 
+/// As `text`, for a stream that the journal reads: it has times of its own.
+fn for_journal<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let layer = fmt::layer()
+        .without_time()
+        .with_ansi(false)
+        .with_target(false)
+        .log_internal_errors(false)
+        .with_writer(writer);
+    tracing_subscriber::registry().with(filter).with(layer)
+}
+
+/// Stderr with the priority of each line in front, as the journal reads it (sd-daemon(3)). Unlike
+/// its own protocol, it shows the fields of a line in plain `journalctl` too.
+#[derive(Clone, Copy, Debug)]
+struct Prioritized;
+
+/// One line's way to stderr.
+#[derive(Clone, Copy, Debug)]
+struct PrioritizedLine(&'static [u8]);
+
+impl<'a> MakeWriter<'a> for Prioritized {
+    type Writer = PrioritizedLine;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        PrioritizedLine(b"<6>")
+    }
+
+    fn make_writer_for(&'a self, about: &tracing::Metadata<'_>) -> Self::Writer {
+        PrioritizedLine(match *about.level() {
+            Level::ERROR => b"<3>",
+            Level::WARN => b"<4>",
+            Level::INFO => b"<6>",
+            Level::DEBUG | Level::TRACE => b"<7>",
+        })
+    }
+}
+
+impl Write for PrioritizedLine {
+    /// Takes whole lines: that is how the subscriber writes.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().lock().write_all(&[self.0, line].concat())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
 fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -172,7 +220,7 @@ mod tests {
     #[derive(Clone, Debug, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
 
-    impl io::Write for Lines {
+    impl Write for Lines {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().expect("no test panics with it").extend_from_slice(bytes);
             Ok(bytes.len())
@@ -192,7 +240,7 @@ mod tests {
     #[derive(Debug)]
     struct Closed;
 
-    impl io::Write for Closed {
+    impl Write for Closed {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             Err(io::Error::from(io::ErrorKind::BrokenPipe))
         }
@@ -241,6 +289,20 @@ mod tests {
         let off = || filter("trace").expect("a level");
         with_default(text(off(), || Closed, Colours::Plain), || tracing::error!("lost"));
         with_default(json(off(), || Closed), || tracing::error!("lost"));
+    }
+
+    #[test]
+    fn the_journal_gets_a_priority_and_the_fields_in_each_line() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        with_default(for_journal(filter("info").expect("a level"), move || writer.clone()), || {
+            tracing::warn!(topic = "pin", "slow");
+        });
+        assert_eq!(lines.text().trim(), "WARN slow topic=\"pin\"");
+        with_default(for_journal(filter("info").expect("a level"), Prioritized), || {
+            let of = |line: PrioritizedLine| String::from_utf8_lossy(line.0).into_owned();
+            assert_eq!(of(Prioritized.make_writer()), "<6>");
+        });
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub const KEYS: &[Key] = &[
         "log.format",
         Choice(&["auto", "text", "json", "journald"]),
         Default("\"auto\""),
-        "`auto`: the journal under systemd, else text",
+        "`auto`: text, as the journal likes it under systemd; `journald`: with fields of their own",
     ),
     key(
         "log.level",
