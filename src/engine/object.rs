@@ -18,8 +18,6 @@ pub const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 pub const PARTS_MAX: u32 = 9_000;
 /// Parts after which the size of the next ones doubles, so that 9,000 parts hold terabytes.
 const PARTS_PER_DOUBLING: u32 = 2_000;
-/// Buffers above this size grow by it.
-const GROWTH_BYTES_MAX: usize = 1024 * 1024;
 /// What an object costs beside its buffers: its route, its key, its entries in maps.
 const OBJECT_OVERHEAD_BYTES: usize = 512;
 
@@ -97,10 +95,7 @@ impl ObjectBuffer {
             Compression::Gzip | Compression::Zstd => &mut self.frame,
         };
         match line {
-            Line::Value(value) => {
-                make_room(into, value.len() + encoding.separator.len() + 1);
-                encoding.frame(value, into)?;
-            }
+            Line::Value(value) => encoding.frame(value, into)?,
             Line::Quarantine(partition, record, reason) => {
                 crate::format::quarantine_line(partition, record, reason, into);
             }
@@ -179,14 +174,6 @@ fn body_of(stored: &mut Vec<u8>) -> Bytes {
     let mut body = mem::take(stored);
     body.shrink_to_fit();
     Bytes::from(body)
-}
-
-/// Grows a buffer by doubling while it is small, then step by step, so that no object holds twice
-/// what fills it. (The allocator moves pages of large blocks, it does not copy them.)
-fn make_room(buffer: &mut Vec<u8>, bytes: usize) {
-    if buffer.capacity() - buffer.len() < bytes {
-        buffer.reserve_exact(bytes.max(buffer.capacity().min(GROWTH_BYTES_MAX)));
-    }
 }
 
 fn stored_len(stored: &[u8]) -> u64 {

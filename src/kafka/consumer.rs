@@ -41,7 +41,8 @@ pub struct ConsumerOptions {
     pub client_name: String,
     /// The user's properties: servers, security, and what Sluice does not own.
     pub properties: BTreeMap<String, String>,
-    /// How much each worker's queue holds, in bytes.
+    /// How much is read ahead for each worker, in bytes: in its queue, and in the array that it took
+    /// from there and has not worked off.
     pub prefetch_bytes: u64,
 }
 
@@ -156,17 +157,19 @@ impl GroupConsumer {
 
 /// Returns every property that the client is given. Ours win.
 pub(super) fn properties(options: &ConsumerOptions) -> BTreeMap<String, String> {
+    // The other half is in the array: librdkafka fills its queue again as soon as that is taken.
+    let queued_bytes = options.prefetch_bytes / 2;
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     let mut set = |name: &str, value: &str| drop(all.insert(name.to_owned(), value.to_owned()));
     // A full queue must not stop the fetcher for its default of a second.
     set("fetch.queue.backoff.ms", "5");
     set("queued.min.messages", "1000000");
-    set("fetch.max.bytes", &options.prefetch_bytes.clamp(1_048_576, 52_428_800).to_string());
+    set("fetch.max.bytes", &queued_bytes.clamp(1_048_576, 52_428_800).to_string());
     set("receive.message.max.bytes", "1000000000");
     set("topic.metadata.refresh.interval.ms", "30000");
     set("socket.keepalive.enable", "true");
     set("log.connection.close", "false");
-    let kilobytes = (options.prefetch_bytes / 1024).clamp(1024, 2_097_151);
+    let kilobytes = (queued_bytes / 1024).clamp(1024, 2_097_151);
     set("queued.max.messages.kbytes", &kilobytes.to_string());
     all.extend(options.properties.clone());
     let mut set = |name: &str, value: &str| drop(all.insert(name.to_owned(), value.to_owned()));

@@ -72,7 +72,14 @@ impl Kafka {
             element.set_metadata(metadata);
         }
         let consumer = self.in_group(group);
-        patiently(|| consumer.commit(&list, CommitMode::Sync));
+        // A group with members refuses strangers: those that were stopped a moment ago, or killed,
+        // are members until they have left or their session has ended.
+        patiently(|| match consumer.commit(&list, CommitMode::Sync) {
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownMemberId) => {
+                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RequestTimedOut))
+            }
+            answer => answer,
+        });
     }
 
     /// Forgets everything that an empty group has committed.
