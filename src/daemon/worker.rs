@@ -17,6 +17,7 @@ mod slot;
 mod start;
 
 use std::collections::BTreeMap;
+use std::rc::Weak;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ use super::status::{Heartbeat, Status};
 use super::stores::Stores;
 use crate::config::Settings;
 use crate::engine::{Address, Input, Workshop};
-use crate::kafka::ffi::{ClientHandle, WorkerQueue};
+use crate::kafka::ffi::{Batch, ClientHandle, WorkerQueue};
 use crate::model::{TopicPartition, Uptime};
 use crate::s3::Uploads;
 
@@ -78,6 +79,8 @@ pub(super) struct Worker {
     rest: Option<Rest>,
     /// Messages kept aside over all slots.
     aside: usize,
+    /// The arrays that messages kept aside belong to.
+    pinned: Vec<Weak<Batch>>,
     /// The replay that goes on while memory is short.
     privileged: Option<Address>,
     tick_at: Uptime,
@@ -105,6 +108,7 @@ impl Worker {
             workshop,
             rest: None,
             aside: 0,
+            pinned: Vec::new(),
             privileged: None,
             tick_at: Uptime::ZERO,
             report_at: Uptime::ZERO,

@@ -14,6 +14,8 @@ use crate::model::TopicPartition;
 
 /// Messages kept aside over all partitions: beyond it they are struck out and fetched again.
 const ASIDE_SUM_MAX: usize = 20_000;
+/// Arrays of which messages are kept aside; what is beyond is struck out and fetched again.
+const PINNED_MAX: usize = 2;
 /// A seek is answered by librdkafka's own threads, in microseconds. One that does not wait would be
 /// refused without a word while a fetch has not begun (`rd_kafka_toppar_seek`).
 const SEEK_MAX: Duration = Duration::from_secs(1);
@@ -110,27 +112,41 @@ impl Worker {
     ) -> Option<u64> {
         let message = batch.get(index)?;
         let is_tight = self.privileged.is_some_and(|privileged| privileged != address);
-        let slot = self.slots.get_mut(&address)?;
+        let slot = self.slots.get(&address)?;
         if slot.must_seek {
             return None; // struck out: the seek is still to come
         }
-        if !slot.aside.is_empty() || !slot.wants_records() || is_tight {
-            let is_record = matches!(message.content(), Content::Record(_) | Content::End(_));
-            if slot.machine().is_none() || slot.stopped.is_some() || !slot.drain.is_empty() {
-                return None;
-            }
-            if is_tight || self.aside >= ASIDE_SUM_MAX || !is_record {
-                self.strike_out(address);
-                return None;
-            }
-            slot.aside.push_back(Kept { batch: Rc::clone(batch), index });
-            self.aside += 1;
-            if slot.aside.len() >= ASIDE_MAX {
-                self.pause(address);
-            }
+        if slot.aside.is_empty() && slot.wants_records() && !is_tight {
+            return self.feed(now, address, &message);
+        }
+        if slot.machine().is_none() || slot.stopped.is_some() || !slot.drain.is_empty() {
             return None;
         }
-        self.feed(now, address, &message)
+        let is_record = matches!(message.content(), Content::Record(_) | Content::End(_));
+        if is_tight || !is_record || self.aside >= ASIDE_SUM_MAX || !self.may_pin(batch) {
+            self.strike_out(address);
+            return None;
+        }
+        let slot = self.slots.get_mut(&address)?;
+        slot.aside.push_back(Kept { batch: Rc::clone(batch), index });
+        self.aside += 1;
+        if slot.aside.len() >= ASIDE_MAX {
+            self.pause(address);
+        }
+        None
+    }
+
+    /// Returns whether messages of this array may be kept aside: each keeps all of it in memory.
+    fn may_pin(&mut self, batch: &Rc<Batch>) -> bool {
+        self.pinned.retain(|array| array.strong_count() > 0);
+        if self.pinned.iter().any(|array| array.as_ptr() == Rc::as_ptr(batch)) {
+            return true;
+        }
+        let may = self.pinned.len() < PINNED_MAX;
+        if may {
+            self.pinned.push(Rc::downgrade(batch));
+        }
+        may
     }
 
     /// Gives the machine what the message says.
