@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod commit;
+mod hex;
 mod name;
 mod object;
 mod offset;
@@ -13,6 +14,7 @@ mod seal;
 mod time;
 
 pub use commit::CommitFault;
+pub(crate) use hex::parse_hex;
 pub use name::{
     ClusterId, GroupId, NameError, PartitionIndex, TOPIC_BYTES_MAX, Topic, TopicId, TopicPartition,
 };

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::model::{ObjectKey, Offset};
+use crate::model::{ObjectKey, Offset, parse_hex};
 
 /// One object as the digest sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +42,7 @@ impl Digest {
 
     /// Parses the 32 hexadecimal digits that `Display` prints.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if text.len() != 32 || !text.bytes().all(is_lower_hex) {
-            return None;
-        }
-        u128::from_str_radix(text, 16).ok().map(|value| Self(value.to_be_bytes()))
+        parse_hex(text, 32).map(|value| Self(value.to_be_bytes()))
     }
 }
 

@@ -167,11 +167,7 @@ impl TopicId {
 
     /// Parses the 32 hexadecimal digits that `Display` prints.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if text.len() != 32 || !text.bytes().all(is_lower_hex) {
-            return None;
-        }
-        u128::from_str_radix(text, 16).ok().map(Self)
+        super::hex::parse_hex(text, 32).map(Self)
     }
 }
 

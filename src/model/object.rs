@@ -80,11 +80,8 @@ impl BatchId {
 
     /// Parses the 16 hexadecimal digits that `Display` prints.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if text.len() != 16 || !text.bytes().all(is_lower_hex) {
-            return None;
-        }
-        u64::from_str_radix(text, 16).ok().map(Self)
+        let bits = super::hex::parse_hex(text, 16)?;
+        u64::try_from(bits).ok().map(Self)
     }
 }
 
