@@ -79,6 +79,16 @@ fn a_line_that_is_taken_out_of_a_file_is_found() {
     assert!(said.contains("not every record is there exactly once"), "{said}");
 }
 
+/// Runs beside the tests above, which want the usual port too.
+#[test]
+fn a_demo_whose_usual_port_is_taken_shows_its_page_elsewhere() {
+    // Whether the port is ours or somebody else's: it is taken.
+    let _taken = std::net::TcpListener::bind("127.0.0.1:9464");
+    let folder = tempfile::tempdir().expect("a folder");
+    let outcome = run_in(folder.path(), &[], |_| {}).expect("the demo runs");
+    assert_eq!(outcome.exit_code(), 0, "{outcome}");
+}
+
 #[test]
 fn settings_that_leave_the_layout_alone_can_be_set() {
     let folder = tempfile::tempdir().expect("a folder");

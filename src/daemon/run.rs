@@ -12,7 +12,7 @@ mod client;
 mod parts;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -129,19 +129,27 @@ pub fn run(
     notify: &Notify,
     watcher: &dyn Watcher,
 ) -> Result<(), RunError> {
-    run_on(Brokers::Real, settings, control, notify, watcher)
+    let listener = listen(settings.http.listen)?;
+    run_on(Brokers::Real, listener, settings, control, notify, watcher)
 }
 
-/// The same on brokers that may be a mock.
+/// Takes the address that `run_on` then serves HTTP on.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    let listener = TcpListener::bind(address);
+    listener.map_err(|error| RunError::Listen { address, error })
+}
+
+/// The same on brokers that may be a mock, and at an address that was taken before.
 pub fn run_on(
     brokers: Brokers,
+    listener: TcpListener,
     settings: Arc<Settings>,
     control: &Control,
     notify: &Notify,
     watcher: &dyn Watcher,
 ) -> Result<(), RunError> {
     let clock = Clock::start();
-    let mut parts = Parts::start(settings, clock, brokers)?;
+    let mut parts = Parts::start(settings, clock, brokers, listener)?;
     watcher.listening(parts.address);
     info!(
         version = env!("CARGO_PKG_VERSION"),

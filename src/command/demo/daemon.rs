@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::s3_server::S3Server;
 use crate::config::{self, Faults, FileText, Settings, Sources};
 use crate::daemon::notify::{Notify, NotifyEnvironment};
-use crate::daemon::run::{Brokers, Control, RunError, Watcher, run_on};
+use crate::daemon::run::{Brokers, Control, RunError, Watcher, listen, run_on};
 use crate::model::Bucket;
 
 /// The daemon's own default: what the README says works during a demo too.
@@ -90,21 +90,20 @@ fn text(bootstrap_servers: &str, endpoint: &str, bucket: &Bucket) -> String {
          endpoint = \"{endpoint}\"\n\
          path_style = true\n\
          [seal]\n\
-         age = \"2 s\"\n\
-         [http]\n\
-         listen = \"{page}\"\n",
+         age = \"2 s\"\n",
         servers = servers.join(", "),
-        page = page_address(),
     )
 }
 
-/// Returns the usual address of the status page if it is free, else one whose port the system
-/// picks. Another process may still take it before the daemon does; that then says so.
-fn page_address() -> SocketAddr {
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PAGE_PORT));
-    match TcpListener::bind(usual) {
-        Ok(_) => usual,
-        Err(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+/// Takes the address of the status page: what was asked for, or the usual one, or if that is taken
+/// one whose port the system picks.
+fn listen_for_page(settings: &Settings) -> Result<TcpListener, RunError> {
+    let address = settings.http.listen;
+    match listen(address) {
+        Err(_) if address == SocketAddr::from((Ipv4Addr::LOCALHOST, PAGE_PORT)) => {
+            listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+        }
+        result => result,
     }
 }
 
@@ -137,12 +136,15 @@ pub struct Daemon {
 impl Daemon {
     /// Starts a daemon on a thread of its own.
     pub fn start(settings: Settings) -> Result<Self, DaemonError> {
+        let listener = listen_for_page(&settings).map_err(DaemonError::Run)?;
         let (control, told) = (Control::default(), Arc::new(Told::default()));
         let (control_of_thread, told_of_thread) = (control.clone(), Arc::clone(&told));
         let work = move || {
             // No service: whatever systemd gave the caller's shell is not for the demo.
             let notify = Notify::new(NotifyEnvironment::default(), std::process::id());
-            run_on(Brokers::Mock, Arc::new(settings), &control_of_thread, &notify, &*told_of_thread)
+            let settings = Arc::new(settings);
+            let (control, told) = (control_of_thread, told_of_thread);
+            run_on(Brokers::Mock, listener, settings, &control, &notify, &*told)
         };
         let thread = thread::Builder::new()
             .name("demo-daemon".to_owned())

@@ -1,11 +1,10 @@
 //! What lives as long as the process: runtime, HTTP, uploads, worker threads, the settling thread.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tracing::warn;
 
@@ -70,6 +69,7 @@ impl Parts {
         settings: Arc<Settings>,
         clock: Clock,
         brokers: Brokers,
+        listener: TcpListener,
     ) -> Result<Self, RunError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
@@ -84,7 +84,8 @@ impl Parts {
         };
         let metrics = Metrics::new(series).map_err(|_| RunError::Bug { what: "the metrics" })?;
         let status = Status::new();
-        let (http, address) = start_http(&settings, &runtime, (&metrics, &status), clock)?;
+        let (http, address) =
+            start_http(listener, &settings, &runtime, (&metrics, &status), clock)?;
         let observer = StoreObserver { metrics: metrics.clone(), status: status.clone(), clock };
         let observer = Arc::new(observer);
         let (canceller, cancelled) = cancellation();
@@ -181,6 +182,7 @@ fn settler_options(settings: &Settings, brokers: Brokers) -> SettlerOptions {
 }
 
 fn start_http(
+    listener: TcpListener,
     settings: &Arc<Settings>,
     runtime: &Runtime,
     told: (&Metrics, &Status),
@@ -188,7 +190,7 @@ fn start_http(
 ) -> Result<(HttpServer, SocketAddr), RunError> {
     let address = settings.http.listen;
     let listen = |error| RunError::Listen { address, error };
-    let listener = runtime.block_on(TcpListener::bind(address)).map_err(listen)?;
+    listener.set_nonblocking(true).map_err(listen)?;
     let site = Site {
         metrics: told.0.clone(),
         status: told.1.clone(),
@@ -197,6 +199,7 @@ fn start_http(
     };
     let server = {
         let _inside = runtime.enter();
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(listen)?;
         serve(listener, site).map_err(listen)?
     };
     let address = server.address();
