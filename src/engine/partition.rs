@@ -14,6 +14,7 @@ mod end;
 mod message;
 mod publish;
 mod records;
+mod replay;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use message::{Action, Input, Now, Report};
+
+use replay::Replay;
 
 use super::batch::{OpenBatch, SealedBatch, Workshop};
 use super::{ObjectDescription, ObjectId, ObjectSizes, Plan, Source, StopReason};
@@ -106,14 +109,6 @@ struct CommitInFlight {
 struct Next {
     batch: SealedBatch,
     sealed_at: Uptime,
-}
-
-/// A pending plan that is being read again.
-#[derive(Debug)]
-struct Replay {
-    plan: Box<Plan>,
-    /// Since when the log is known to end below the plan's end, and where.
-    short_since: Option<(Uptime, Offset)>,
 }
 
 /// The machine. Dropping it loses nothing that was promised.

@@ -1,10 +1,10 @@
-//! Records into the open batch: opening, sealing, replaying, and what the log's ends mean.
+//! Records into the open batch: opening, sealing, and what the log's ends mean.
 
-use super::{Draining, Next, Now, OnLostRecords, Partition, Replay, Report, Stage};
+use super::{Draining, Next, Now, OnLostRecords, Partition, Replay, Report};
 use crate::engine::batch::{Birth, OpenBatch, SealedBatch, Workshop};
 use crate::engine::object::Placed;
-use crate::engine::partition::{Action, Current};
-use crate::engine::{PLAN_BYTES_MAX, PartitionError, Plan, StopReason};
+use crate::engine::partition::Action;
+use crate::engine::{PLAN_BYTES_MAX, PartitionError, StopReason};
 use crate::model::{Offset, Record, SealReason};
 use std::sync::Arc;
 
@@ -122,7 +122,7 @@ impl Partition {
         Ok(())
     }
 
-    fn seal(
+    pub(super) fn seal(
         &mut self,
         open: OpenBatch,
         end: Offset,
@@ -144,64 +144,10 @@ impl Partition {
         }));
     }
 
-    /// Reads a pending plan again, under its own layout, id and opening time (rule 12).
-    pub(super) fn begin_replay(&mut self, plan: Box<Plan>, now: Now) {
-        let birth = Birth {
-            batch: plan.batch,
-            start: plan.range.start(),
-            opened: plan.opened,
-            now: now.uptime,
-            layout: Arc::new(plan.layout.clone()),
-            sizes: self.options.sizes,
-            first_object: self.next_object,
-        };
-        self.open = Some(OpenBatch::new(&self.source, birth));
-        self.actions.push_back(Action::Report(Report::ReplayStarted { range: plan.range }));
-        self.replay = Some(Replay { plan, short_since: None });
-    }
-
-    /// Compares what was read with what was promised, before anything is published (rule 13).
-    fn finish_replay(&mut self, now: Now, workshop: &mut Workshop) -> Result<(), StopReason> {
-        let (Some(Replay { plan, .. }), Some(open)) = (self.replay.take(), self.open.take()) else {
-            return Ok(());
-        };
-        let range = plan.range;
-        let mut batch = self.seal(open, range.end(), workshop)?;
-        let (planned, found) = (plan.records, batch.plan.records);
-        if batch.plan.digest != plan.digest {
-            self.abort_parts_of(&batch);
-            if found >= planned {
-                return Err(StopReason::ReplayDiffers { range, planned, found });
-            }
-            return match self.options.on_lost_records {
-                OnLostRecords::Stop => Err(StopReason::ReplayShort { range, planned, found }),
-                OnLostRecords::Skip => {
-                    self.give_up_to(range.start(), range.end());
-                    Ok(())
-                }
-            };
-        }
-        self.actions.push_back(Action::Report(Report::ReplayAgreed { range }));
-        batch.plan = *plan; // as it stands in Kafka; a record that was skipped may be gone by now
-        self.tail = range.end();
-        self.current =
-            Some(Current { batch, sealed_at: now.uptime, is_replay: true, stage: Stage::Planning });
-        self.plan_is_committed(now);
-        Ok(())
-    }
-
-    fn abort_parts_of(&mut self, batch: &SealedBatch) {
+    pub(super) fn abort_parts_of(&mut self, batch: &SealedBatch) {
         for object in batch.objects.iter().filter(|object| object.parts > 0) {
             self.actions.push_back(Action::Abort(object.description.id));
         }
-    }
-
-    /// Gives up records that were still to be read: the frontier moves past them, loudly.
-    fn give_up_to(&mut self, from: Offset, to: Offset) {
-        self.actions.push_back(Action::Report(Report::LostRecords { from, to }));
-        self.tail = to;
-        self.cursor = self.cursor.max(to);
-        self.log_end = Some(to);
     }
 
     pub(super) fn end_of_log(
