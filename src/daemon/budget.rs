@@ -72,7 +72,11 @@ impl Budget {
     }
 
     pub(super) fn used_bytes(&self) -> u64 {
-        self.held_bytes() + self.0.flight_bytes.load(Ordering::Relaxed)
+        self.held_bytes() + self.flight_bytes()
+    }
+
+    pub(super) fn flight_bytes(&self) -> u64 {
+        self.0.flight_bytes.load(Ordering::Relaxed)
     }
 
     pub(super) fn held_bytes(&self) -> u64 {

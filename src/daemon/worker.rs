@@ -129,8 +129,7 @@ impl Worker {
             self.tick();
             self.relieve_if_over();
             self.read_aside();
-            let is_short = self.is_short();
-            if is_short && self.privileged.is_none() {
+            if self.must_wait() {
                 self.mailbox.wait(WAIT_SHORT);
             } else {
                 self.read();

@@ -5,6 +5,7 @@
 //! It does not own: when to seal, commits, publishing. A replayed batch is the same thing: it has
 //! the plan's layout, id and opening time, so that it comes out the same.
 
+mod birth;
 mod sealed;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,10 @@ use bytes::Bytes;
 
 pub use sealed::SealedObject;
 
-pub(super) use sealed::SealedBatch;
+pub(super) use birth::{Birth, Kept};
+pub(super) use sealed::{CountedObject, SealedBatch};
 
-use super::object::{Line, ObjectBuffer, ObjectSizes, PART_BYTES_MIN, Placed};
+use super::object::{Line, ObjectBuffer, PART_BYTES_MIN, Placed};
 use super::{
     Digest, DigestEntry, ObjectDescription, ObjectId, PARTS_MAX, Plan, Source, StopReason,
 };
@@ -27,7 +29,7 @@ use crate::format::{BadRecord, Compressors, Encoding, Format};
 use crate::layout::{
     Layout, ObjectSpan, OnBad, OnMissingRoute, OnNull, Route, RouteCache, RouteContext,
 };
-use crate::model::{BatchId, BatchStats, Offset, OffsetRange, Record, Timestamp, Uptime};
+use crate::model::{BatchId, BatchStats, Offset, OffsetRange, Record};
 
 /// What a worker lends to its partitions, one of each kind per worker.
 #[derive(Debug)]
@@ -62,25 +64,20 @@ pub struct Part {
     pub body: Bytes,
 }
 
-/// What a batch is born with.
-#[derive(Clone, Debug)]
-pub(super) struct Birth {
-    pub(super) batch: BatchId,
-    pub(super) start: Offset,
-    pub(super) opened: Timestamp,
-    pub(super) now: Uptime,
-    pub(super) layout: Arc<Layout>,
-    pub(super) sizes: ObjectSizes,
-    /// Objects get this id and the following ones.
-    pub(super) first_object: ObjectId,
-}
-
 #[derive(Debug)]
 struct OpenObject {
     route: Route,
     buffer: ObjectBuffer,
     /// Known at once, unless the name holds what only the seal knows.
     description: Option<Arc<ObjectDescription>>,
+    is_kept: bool,
+}
+
+impl OpenObject {
+    fn span(&self) -> ObjectSpan {
+        let ObjectBuffer { first, last, count, .. } = self.buffer;
+        ObjectSpan { first, last: Some(last), count: Some(count) }
+    }
 }
 
 /// A batch that takes records.
@@ -215,27 +212,26 @@ impl OpenBatch {
         if let Some(index) = self.find(&route) {
             if let Some(object) = self.objects.get_mut(index) {
                 let before = object.buffer.held_bytes();
-                let pushed = object.buffer.push(encoding, offset, line);
+                let pushed = object.buffer.take(object.is_kept, encoding, offset, line);
                 self.held_bytes = self.held_bytes + object.buffer.held_bytes() - before;
                 pushed?;
             }
             self.latest = Some(index);
             return Ok(index);
         }
+        let known = match &self.birth.kept {
+            Kept::All => Some(ObjectSpan { first: offset, last: None, count: None }),
+            Kept::Only(spans) => spans.get(&offset).copied(),
+        };
         let mut buffer = ObjectBuffer::new(offset);
-        buffer.push(encoding, offset, line)?;
+        buffer.take(known.is_some(), encoding, offset, line)?;
         self.held_bytes += buffer.held_bytes();
         let index = self.objects.len();
-        let description = (!self.birth.layout.needs_end()).then(|| {
-            self.describe(
-                source,
-                &route,
-                index,
-                ObjectSpan { first: offset, last: None, count: None },
-            )
-        });
+        let description = known
+            .filter(|span| span.last.is_some() || !self.birth.layout.needs_end())
+            .map(|span| self.describe(source, &route, index, span));
         self.by_route.insert(route.clone(), index);
-        self.objects.push(OpenObject { route, buffer, description });
+        self.objects.push(OpenObject { route, buffer, description, is_kept: known.is_some() });
         self.latest = Some(index);
         Ok(index)
     }
@@ -317,14 +313,15 @@ impl OpenBatch {
         let (start, records) = (self.birth.start, self.stats.records);
         let range = OffsetRange::new(start, end)
             .map_err(|_| super::PartitionError::EmptySeal { start, end })?;
-        let mut objects = Vec::with_capacity(self.objects.len());
+        let mut all = Vec::with_capacity(self.objects.len());
         for (index, object) in std::mem::take(&mut self.objects).into_iter().enumerate() {
-            objects.push(self.finish(source, index, object, workshop));
+            let (is_kept, span) = (object.is_kept, object.span());
+            all.push((is_kept, span, self.finish(source, index, object, workshop)));
         }
-        objects.sort_by_key(|object| object.description.first);
-        let digest = Digest::of(objects.iter().map(|object| DigestEntry {
+        all.sort_by_key(|(_, span, _)| span.first);
+        let digest = Digest::of(all.iter().map(|(_, span, object)| DigestEntry {
             key: &object.description.key,
-            first: object.description.first,
+            first: span.first,
             count: object.count,
         }));
         let plan = Plan {
@@ -337,11 +334,15 @@ impl OpenBatch {
             topic_id: source.topic_id,
             layout: Layout::clone(&self.birth.layout),
         };
-        let bytes = |object: &SealedObject| object.whole.as_ref().map_or(0, Bytes::len);
-        let held_bytes = objects.iter().map(bytes).sum();
-        let has_multipart = objects.iter().any(|object| object.whole.is_none());
-        let batch = SealedBatch { plan, objects, stats: self.stats, held_bytes, has_multipart };
-        Ok((batch, self.parts))
+        let (mut objects, mut counted) = (Vec::new(), Vec::new());
+        for (is_kept, span, object) in all {
+            if is_kept {
+                objects.push(object);
+            } else {
+                counted.push(CountedObject { span, framed_bytes: object.stored_bytes });
+            }
+        }
+        Ok((SealedBatch::new(plan, objects, counted, self.stats), self.parts))
     }
 
     fn finish(
@@ -351,17 +352,14 @@ impl OpenBatch {
         object: OpenObject,
         workshop: &mut Workshop,
     ) -> SealedObject {
-        let OpenObject { route, mut buffer, description } = object;
+        let span = object.span();
+        let OpenObject { route, mut buffer, description, .. } = object;
         let encoding = &self.birth.layout.encoding;
         buffer.compress(encoding.compression, &mut workshop.compressors);
-        let description = description.unwrap_or_else(|| {
-            let span = ObjectSpan {
-                first: buffer.first,
-                last: Some(buffer.last),
-                count: Some(buffer.count),
-            };
-            self.describe(source, &route, index, span)
-        });
+        // Also where an earlier pass knew the name: if the log has changed since, so has the name.
+        let description = description
+            .filter(|_| !self.birth.layout.needs_end())
+            .unwrap_or_else(|| self.describe(source, &route, index, span));
         let is_large = buffer.stored_bytes() > buffer.part_bytes(self.birth.sizes);
         if (buffer.parts() > 0 || is_large)
             && let Some((number, body)) = buffer.take_part(0)

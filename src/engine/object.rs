@@ -67,7 +67,8 @@ pub(super) struct ObjectBuffer {
     frame: Vec<u8>,
     /// As S3 will store it, without the parts that are gone.
     stored: Vec<u8>,
-    parts_bytes: u64,
+    /// Bytes that went up as parts, or were counted and not kept.
+    gone_bytes: u64,
     parts: u32,
 }
 
@@ -77,28 +78,47 @@ pub(super) enum Line<'a> {
     Quarantine(&'a TopicPartition, &'a Record<'a>, crate::format::BadRecord),
 }
 
+impl Line<'_> {
+    fn write(
+        self,
+        encoding: &Encoding,
+        into: &mut Vec<u8>,
+    ) -> Result<(), crate::format::BadRecord> {
+        match self {
+            Self::Value(value) => encoding.frame(value, into)?,
+            Self::Quarantine(partition, record, reason) => {
+                crate::format::quarantine_line(partition, record, reason, into);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl ObjectBuffer {
     pub(super) fn new(first: Offset) -> Self {
         let (frame, stored) = (Vec::new(), Vec::new());
-        Self { first, last: first, count: 0, frame, stored, parts_bytes: 0, parts: 0 }
+        Self { first, last: first, count: 0, frame, stored, gone_bytes: 0, parts: 0 }
     }
 
-    /// Appends a record. An error leaves the object as it was.
-    pub(super) fn push(
+    /// Takes a record, or only counts it if the bytes are not kept. An error leaves the object as it
+    /// was.
+    pub(super) fn take(
         &mut self,
+        is_kept: bool,
         encoding: &Encoding,
         offset: Offset,
         line: Line<'_>,
     ) -> Result<(), crate::format::BadRecord> {
-        let into = match encoding.compression {
-            Compression::None => &mut self.stored,
-            Compression::Gzip | Compression::Zstd => &mut self.frame,
-        };
-        match line {
-            Line::Value(value) => encoding.frame(value, into)?,
-            Line::Quarantine(partition, record, reason) => {
-                crate::format::quarantine_line(partition, record, reason, into);
-            }
+        if is_kept {
+            let into = match encoding.compression {
+                Compression::None => &mut self.stored,
+                Compression::Gzip | Compression::Zstd => &mut self.frame,
+            };
+            line.write(encoding, into)?;
+        } else {
+            let mut unkept = Vec::new();
+            line.write(encoding, &mut unkept)?;
+            self.gone_bytes += stored_len(&unkept);
         }
         self.last = offset;
         self.count += 1;
@@ -132,7 +152,7 @@ impl ObjectBuffer {
             return None;
         }
         let body = body_of(&mut self.stored);
-        self.parts_bytes += u64::try_from(body.len()).unwrap_or(u64::MAX);
+        self.gone_bytes += u64::try_from(body.len()).unwrap_or(u64::MAX);
         self.parts += 1;
         Some((self.parts, body))
     }
@@ -151,9 +171,9 @@ impl ObjectBuffer {
         self.parts
     }
 
-    /// Returns the size as stored so far: parts that are gone, finished members, not the frame.
+    /// Returns the size as stored so far: what is gone, finished members, not the frame.
     pub(super) fn stored_bytes(&self) -> u64 {
-        self.parts_bytes + stored_len(&self.stored)
+        self.gone_bytes + stored_len(&self.stored)
     }
 
     /// Returns the memory that the object holds, in bytes.

@@ -74,6 +74,8 @@ struct Current {
     batch: SealedBatch,
     sealed_at: Uptime,
     is_replay: bool,
+    /// More objects of the same plan follow, so that the end is not to be committed yet.
+    is_pass: bool,
     stage: Stage,
 }
 
@@ -213,6 +215,10 @@ impl Partition {
                 self.relieve(workshop);
                 Ok(())
             }
+            Input::ReplayAgain { pass_bytes_max } => {
+                self.replay_again(now, pass_bytes_max);
+                Ok(())
+            }
             Input::Drain(reason) => self.drain(now, reason, workshop),
             Input::Tick => self.tick(now, workshop),
             Input::Record(_) | Input::EndOfLog(_) | Input::OutOfRange { .. } => Ok(()),
@@ -242,6 +248,7 @@ impl Partition {
             && self.halting.is_none()
             && self.draining == Draining::No
             && self.next.is_none()
+            && !self.is_between_passes()
     }
 
     /// Returns the offset from which the machine has not been given records.
@@ -325,7 +332,7 @@ impl Partition {
     }
 
     fn tick(&mut self, now: Now, workshop: &mut Workshop) -> Result<(), StopReason> {
-        if let Some(Replay { plan, short_since: Some((since, log_end)) }) = &self.replay
+        if let Some(Replay { plan, short_since: Some((since, log_end)), .. }) = &self.replay
             && now.uptime >= since.after(SHORT_LOG_WAIT)
         {
             return Err(StopReason::LogEndsBelowPlan {

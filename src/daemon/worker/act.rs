@@ -49,6 +49,7 @@ impl Worker {
             }
             Action::Abort(object) => self.abort(object),
             Action::Seek(to) => self.read_from(address, to),
+            Action::Rewind => self.strike_out(address),
             Action::Stop(reason) => self.stopped(address, reason),
             Action::Drained => self.drained(address),
             Action::Report(report) => self.tell(address, report),
@@ -172,6 +173,10 @@ impl Worker {
             }
             Report::ReplayAgreed { range } => {
                 info!(%partition, %range, "the pending plan's objects are the same");
+            }
+            Report::ReplayPass { range, objects, left } => {
+                info!(%partition, %range, objects, left, "the pending plan does not fit in memory: \
+                    it is read in passes, and this one writes some of its objects");
             }
             Report::ObjectPublished { key, records, stored_bytes } => {
                 debug!(%partition, %key, records, bytes = stored_bytes, "object published");

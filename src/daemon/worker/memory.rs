@@ -11,9 +11,24 @@ use crate::model::SealReason;
 const RELIEVE_EVERY: Duration = Duration::from_millis(50);
 
 impl Worker {
-    /// Returns whether reading has to wait.
-    pub(super) fn is_short(&self) -> bool {
+    /// Returns whether memory is short.
+    fn is_short(&self) -> bool {
         self.around.budget.is_over() || self.around.budget.has_too_many_objects()
+    }
+
+    /// Returns whether nothing may be read now.
+    pub(super) fn must_wait(&self) -> bool {
+        self.is_short() && (self.privileged.is_none() || self.is_flight_the_cause())
+    }
+
+    /// Returns whether nothing may be read for this partition now.
+    pub(super) fn must_wait_for(&self, address: Address) -> bool {
+        self.must_wait() || self.privileged.is_some_and(|privileged| privileged != address)
+    }
+
+    /// What is on its way to S3 comes down by itself, and a replay that went on would add to it.
+    fn is_flight_the_cause(&self) -> bool {
+        self.around.budget.flight_bytes() > self.around.budget.limit_bytes() / 2
     }
 
     /// Sets memory free, if it is over the budget.
@@ -36,7 +51,7 @@ impl Worker {
         }
         if self.is_short() {
             self.seal_largest();
-            self.choose_privileged();
+            self.let_one_replay_go_on();
         }
     }
 
@@ -67,12 +82,26 @@ impl Worker {
     }
 
     /// While memory is short one replay goes on, if need be over the budget: replays end by
-    /// themselves and by nothing else.
-    fn choose_privileged(&mut self) {
-        if self.privileged.is_some_and(|address| self.is_replaying(address)) {
-            return;
+    /// themselves and by nothing else. If it alone fills the memory it is read in passes; the others
+    /// give back what they have read, and begin again when their turn comes.
+    fn let_one_replay_go_on(&mut self) {
+        if !self.privileged.is_some_and(|address| self.is_replaying(address)) {
+            let addresses = self.slots.keys().copied();
+            self.privileged = addresses.into_iter().find(|address| self.is_replaying(*address));
         }
-        self.privileged = self.slots.keys().copied().find(|address| self.is_replaying(*address));
+        let workers = u64::try_from(self.around.settings.limits.workers.get()).unwrap_or(u64::MAX);
+        let pass_bytes_max = self.around.budget.limit_bytes() / 2 / workers;
+        for address in self.addresses() {
+            let machine = self.slots.get(&address).and_then(super::Slot::machine);
+            let Some(machine) = machine.filter(|machine| machine.is_replaying()) else { continue };
+            let open_bytes = u64::try_from(machine.open_bytes()).unwrap_or(u64::MAX);
+            if self.privileged != Some(address) && open_bytes > 0 {
+                self.drive(address, Input::ReplayAgain { pass_bytes_max: None });
+            } else if open_bytes > pass_bytes_max && !machine.is_in_passes() {
+                let pass_bytes_max = Some(pass_bytes_max);
+                self.drive(address, Input::ReplayAgain { pass_bytes_max });
+            }
+        }
     }
 
     fn is_replaying(&self, address: Address) -> bool {

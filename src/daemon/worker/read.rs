@@ -70,7 +70,7 @@ impl Worker {
         let mut now = self.around.clock.now();
         while let Some(message) = batch.get(index) {
             if index % LOOK_EVERY == 0 {
-                if self.is_short() && self.privileged.is_none() {
+                if self.must_wait() {
                     self.rest = Some(Rest { batch: Rc::clone(&batch), index });
                     break;
                 }
@@ -203,7 +203,6 @@ impl Worker {
     /// Reads what was kept aside for partitions that can take records again, and lets those that
     /// were paused fetch on.
     pub(super) fn read_aside(&mut self) {
-        let is_short = self.is_short();
         let ready: Vec<Address> = self
             .slots
             .iter()
@@ -211,8 +210,7 @@ impl Worker {
             .map(|(address, _)| *address)
             .collect();
         for address in ready {
-            let is_privileged = self.privileged == Some(address);
-            if (is_short || self.privileged.is_some()) && !is_privileged {
+            if self.must_wait_for(address) {
                 continue;
             }
             self.read_aside_of(address);

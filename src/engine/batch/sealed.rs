@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::engine::{ObjectDescription, Plan};
+use crate::layout::ObjectSpan;
 use crate::model::BatchStats;
 
 /// An object of a sealed batch, waiting to be published.
@@ -20,18 +21,42 @@ pub struct SealedObject {
     pub stored_bytes: u64,
 }
 
+/// An object of which the bytes were not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct CountedObject {
+    /// Whole: last offset and count too.
+    pub(in crate::engine) span: ObjectSpan,
+    /// Size of its lines before compression.
+    pub(in crate::engine) framed_bytes: u64,
+}
+
 /// A batch that takes nothing more.
 #[derive(Debug)]
 pub(in crate::engine) struct SealedBatch {
     pub(in crate::engine) plan: Plan,
+    /// Ordered by first offset.
     pub(in crate::engine) objects: Vec<SealedObject>,
+    /// The others, in the same order; only replays have some.
+    pub(in crate::engine) counted: Vec<CountedObject>,
     pub(in crate::engine) stats: BatchStats,
     /// Bytes of objects that were not handed out yet.
-    pub(super) held_bytes: usize,
-    pub(super) has_multipart: bool,
+    held_bytes: usize,
+    has_multipart: bool,
 }
 
 impl SealedBatch {
+    pub(super) fn new(
+        plan: Plan,
+        objects: Vec<SealedObject>,
+        counted: Vec<CountedObject>,
+        stats: BatchStats,
+    ) -> Self {
+        let bytes = |object: &SealedObject| object.whole.as_ref().map_or(0, Bytes::len);
+        let held_bytes = objects.iter().map(bytes).sum();
+        let has_multipart = objects.iter().any(|object| object.whole.is_none());
+        Self { plan, objects, counted, stats, held_bytes, has_multipart }
+    }
+
     pub(in crate::engine) fn held_bytes(&self) -> usize {
         self.held_bytes
     }

@@ -3,9 +3,11 @@
 use std::io::Read;
 
 use super::*;
+use crate::engine::ObjectSizes;
 use crate::engine::sample::{at, compressed, record, short_layout, source, workshop};
 use crate::format::Compression;
 use crate::layout::{NameTemplate, PathTemplate};
+use crate::model::{Timestamp, Uptime};
 
 /// A batch, what it lent from, and the parts that left it.
 struct Bench {
@@ -26,6 +28,7 @@ impl Bench {
             layout: Arc::new(layout),
             sizes,
             first_object: ObjectId(5),
+            kept: Kept::All,
         };
         let (open, workshop) = (OpenBatch::new(&source(), birth), workshop(0));
         Self { open, workshop, parts: Vec::new() }

@@ -129,6 +129,7 @@ fn planning(next: Next) -> Current {
         batch: next.batch,
         sealed_at: next.sealed_at,
         is_replay: false,
+        is_pass: false,
         stage: Stage::Planning,
     }
 }

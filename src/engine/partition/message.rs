@@ -43,6 +43,11 @@ pub enum Input<'a> {
     Seal(SealReason),
     /// Send up what can go, because memory is short.
     Relieve,
+    /// Throw away what a replay has read, because memory is short, and read it again: in passes
+    /// that keep at most so many bytes each, if given.
+    ReplayAgain {
+        pass_bytes_max: Option<u64>,
+    },
     /// Open nothing more, finish what can be finished, then say `Drained`.
     Drain(SealReason),
     Tick,
@@ -80,6 +85,8 @@ pub enum Action {
     Abort(ObjectId),
     /// Read on from here.
     Seek(Offset),
+    /// Read on from the machine's cursor, which went back.
+    Rewind,
     /// Nothing more is to come but answers to a `Commit`; the machine holds no records.
     Stop(StopReason),
     Drained,
@@ -89,13 +96,44 @@ pub enum Action {
 /// What metrics, logs and the status page want to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    Quarantined { offset: Offset, reason: BadRecord },
+    Quarantined {
+        offset: Offset,
+        reason: BadRecord,
+    },
     Skipped,
-    Sealed { reason: SealReason, range: OffsetRange, records: u64, value_bytes: u64, objects: u64 },
-    ReplayStarted { range: OffsetRange },
-    ReplayAgreed { range: OffsetRange },
-    ObjectPublished { key: ObjectKey, records: u64, stored_bytes: u64 },
-    BatchPublished { range: OffsetRange, since_sealed: Duration },
-    LostRecords { from: Offset, to: Offset },
-    Committed { offset: Offset },
+    Sealed {
+        reason: SealReason,
+        range: OffsetRange,
+        records: u64,
+        value_bytes: u64,
+        objects: u64,
+    },
+    ReplayStarted {
+        range: OffsetRange,
+    },
+    ReplayAgreed {
+        range: OffsetRange,
+    },
+    /// A pass begins that writes so many objects of the plan; so many are left for later ones.
+    ReplayPass {
+        range: OffsetRange,
+        objects: usize,
+        left: usize,
+    },
+    ObjectPublished {
+        key: ObjectKey,
+        records: u64,
+        stored_bytes: u64,
+    },
+    BatchPublished {
+        range: OffsetRange,
+        since_sealed: Duration,
+    },
+    LostRecords {
+        from: Offset,
+        to: Offset,
+    },
+    Committed {
+        offset: Offset,
+    },
 }

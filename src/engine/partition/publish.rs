@@ -74,6 +74,10 @@ impl Partition {
 
     fn batch_is_published(&mut self, now: Now) {
         let Some(current) = &mut self.current else { return };
+        if current.is_pass {
+            self.current = None;
+            return self.begin_next_pass(now);
+        }
         current.stage = Stage::Published;
         self.actions.push_back(Action::Report(Report::BatchPublished {
             range: current.batch.plan.range,

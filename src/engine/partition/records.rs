@@ -1,7 +1,7 @@
 //! Records into the open batch: opening, sealing, and what the log's ends mean.
 
 use super::{Draining, Next, Now, OnLostRecords, Partition, Replay, Report};
-use crate::engine::batch::{Birth, OpenBatch, SealedBatch, Workshop};
+use crate::engine::batch::{Birth, Kept, OpenBatch, SealedBatch, Workshop};
 use crate::engine::object::Placed;
 use crate::engine::partition::Action;
 use crate::engine::{PLAN_BYTES_MAX, PartitionError, StopReason};
@@ -23,6 +23,9 @@ impl Partition {
         if self.replay.as_ref().is_some_and(|replay| offset >= replay.plan.range.end()) {
             self.finish_replay(now, workshop)?;
             self.advance(now, workshop)?;
+            if self.replay.is_some() {
+                return Ok(()); // another pass goes before it
+            }
         }
         if !self.wants_records() {
             return Err(PartitionError::RecordUnasked { offset }.into());
@@ -80,6 +83,7 @@ impl Partition {
             layout: Arc::clone(&self.options.layout),
             sizes: self.options.sizes,
             first_object: self.next_object,
+            kept: Kept::All,
         };
         OpenBatch::new(&self.source, birth)
     }
@@ -162,6 +166,9 @@ impl Partition {
         if let Some(replay) = &mut self.replay {
             if end >= replay.plan.range.end() {
                 self.finish_replay(now, workshop)?;
+                if self.replay.is_some() {
+                    return Ok(()); // another pass goes before it, which hears it again
+                }
             } else {
                 let since = replay.short_since.map_or(now.uptime, |(since, _)| since);
                 replay.short_since = Some((since, end));

@@ -4,6 +4,7 @@
 mod ends;
 mod halt;
 mod ledger;
+mod passes;
 mod replay;
 mod rig;
 mod rules;
@@ -26,6 +27,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         3 => (1_u16..400).prop_map(Step::Wait),
         2 => Just(Step::Seal),
         2 => Just(Step::Relieve),
+        4 => proptest::option::of(0_u16..300).prop_map(Step::ReplayAgain),
         2 => Just(Step::Crash),
         1 => Just(Step::CrashWithCommitTaken),
         1 => Just(Step::CrashWithObjectStored),

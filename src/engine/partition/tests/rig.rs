@@ -126,6 +126,7 @@ impl Rig {
             Action::Abort(object) => format!("abort {}", object.0),
             Action::Seek(offset) => format!("seek {offset}"),
             Action::Stop(reason) => format!("stop {}", reason.label()),
+            Action::Rewind => format!("rewind to {}", self.machine.cursor()),
             Action::Drained => "drained".to_owned(),
             Action::Report(report) => {
                 self.reports.push(report);

@@ -34,6 +34,8 @@ pub(super) enum Step {
     Day,
     Seal,
     Relieve,
+    /// Memory is short for a replay; each of its passes may keep so many bytes.
+    ReplayAgain(Option<u16>),
     Crash,
     CrashWithCommitTaken,
     CrashWithObjectStored,
@@ -83,6 +85,7 @@ pub(super) struct World {
     pub(super) stopped: Option<StopReason>,
     drained: bool,
     is_draining: bool,
+    pub(super) passes: usize,
 }
 
 fn offset(index: usize) -> Offset {
@@ -128,6 +131,7 @@ impl World {
             stopped: None,
             drained: false,
             is_draining: false,
+            passes: 0,
         };
         world.crash();
         world
@@ -167,6 +171,9 @@ impl World {
             }
             Step::Seal => self.handle(Input::Seal(SealReason::Request)),
             Step::Relieve => self.handle(Input::Relieve),
+            Step::ReplayAgain(bytes) => {
+                self.handle(Input::ReplayAgain { pass_bytes_max: bytes.map(u64::from) });
+            }
             Step::Crash => self.crash(),
             Step::CrashWithCommitTaken => {
                 self.take_commit();
@@ -246,6 +253,8 @@ impl World {
                 }
                 Action::Abort(object) => drop(self.parts.remove(&object)),
                 Action::Seek(offset) => self.read = index(offset),
+                Action::Rewind => self.read = index(self.machine.cursor()),
+                Action::Report(Report::ReplayPass { .. }) => self.passes += 1,
                 Action::Report(Report::LostRecords { from, to }) => {
                     self.lost.push(index(from)..index(to));
                 }
