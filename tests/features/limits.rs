@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::support::daemon::Settings;
 use super::support::kafka::NewRecord;
 use super::support::process::Signal;
+use super::support::proxy::s3::{Operation, on};
 use super::support::{S3Server, kafka, s3, unique, verify};
 use super::{SOON, Scene};
 
@@ -87,4 +88,45 @@ fn a_stalled_store_costs_no_memory_and_no_record() {
     assert!(highest <= bound, "{} MiB resident afterwards", highest / MEBIBYTE);
     daemon.stop_cleanly();
     verify::check_default_layout(kafka(), &topic, &store, &bucket);
+}
+
+/// Two plans of 60 MB that a larger machine left behind, of objects that are each too small for a
+/// part: they are read one after the other, each in passes.
+#[test]
+fn pending_plans_that_do_not_fit_in_memory_are_finished_in_passes() {
+    let proxy = s3().proxy();
+    let scene = Scene::new("passes", 2)
+        .set("s3.endpoint", &format!("{:?}", proxy.endpoint()))
+        .set("layout.path", "\"{topic}/{key}/{partition}\"")
+        .set("limits.memory", "\"512 MiB\"")
+        .set("seal.bytes", "\"off\"");
+    let daemon = scene.settings.start();
+    for round in 0..4 {
+        let records = large(round * 1_500..(round + 1) * 1_500, 2).into_iter().enumerate();
+        let keyed = records.map(|(index, record)| record.with_key((index / 2 % 30).to_string()));
+        scene.produce(&keyed.collect::<Vec<_>>());
+    }
+    scene.until_read(&daemon, 6_000);
+    proxy.hang(on(Operation::PutObject).key("topics/").always());
+    daemon.signal(Signal::SealNow);
+    daemon.wait_until("two plans", SOON, || {
+        let committed = kafka().committed(&scene.group, &scene.topic);
+        let planned = committed.iter().filter(|at| at.metadata.starts_with("sluice/1 plan "));
+        (planned.count() == 2).then_some(())
+    });
+    daemon.kill_9();
+    proxy.clear();
+    let scene = scene.set("limits.memory", "\"64 MiB\"").set("limits.workers", "1");
+    let daemon = scene.settings.start();
+    let mut highest = 0;
+    daemon.wait_until("everything to be written", 2 * SOON, || {
+        highest = highest.max(daemon.resident_bytes());
+        (scene.lag() == 0).then_some(())
+    });
+    daemon.stop_cleanly();
+    let passes = daemon.log().matches("it is read in passes").count();
+    assert!(passes >= 4, "{passes} passes over two plans:\n{}", daemon.log_tail());
+    assert!(highest <= (64 + 100) * MEBIBYTE, "{} MiB resident", highest / MEBIBYTE);
+    assert_eq!(scene.objects().len(), 60, "one object a key and partition, as was planned");
+    verify::check_contents(kafka(), &scene.topic, s3(), &scene.bucket, "topics/");
 }

@@ -42,7 +42,9 @@ impl Scene {
         kafka().create_topic(&topic, partitions);
         let settings = Settings::between(kafka(), s3(), &group, &bucket)
             .topics(&[&topic])
-            .set("seal.age", "\"1 h\"");
+            .set("seal.age", "\"1 h\"")
+            // Whoever comes after a kill does not wait long for the dead member.
+            .set("kafka.properties.\"session.timeout.ms\"", "6000");
         Self { topic, group, bucket, settings }
     }
 
