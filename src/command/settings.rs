@@ -108,12 +108,7 @@ pub(super) fn print(line: &str) {
 
 /// Starts the log as the settings say; on failure prints why and returns the exit code.
 pub(super) fn start_log(settings: &Arc<Settings>) -> Result<(), u8> {
-    let format = match settings.log.format {
-        config::LogFormat::Auto => log::LogFormat::Auto,
-        config::LogFormat::Text => log::LogFormat::Text,
-        config::LogFormat::Json => log::LogFormat::Json,
-        config::LogFormat::Journald => log::LogFormat::Journald,
-    };
     let journal = std::env::var_os("JOURNAL_STREAM");
-    log::start(format, &settings.log.level, journal.as_deref()).map_err(|error| refuse(&error))
+    let config::Log { format, level } = &settings.log;
+    log::start(*format, level, journal.as_deref()).map_err(|error| refuse(&error))
 }

@@ -66,7 +66,7 @@ pub struct Log {
 /// How logs look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// The journal under systemd, else text.
+    /// Text; with priorities and without times if stderr leads to the journal.
     Auto,
     Text,
     Json,

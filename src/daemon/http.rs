@@ -73,13 +73,7 @@ fn serve_within(
     site: Site,
 ) -> std::io::Result<HttpServer> {
     let address: SocketAddr = listener.local_addr()?;
-    let status = site.status.clone();
-    let (metrics, started) = (site.metrics.clone(), site.started);
-    // Each second: what the page needs to tell the rate.
-    let each_second = move || {
-        status.records_written(Uptime::new(started.elapsed()), metrics.totals().written_records);
-    };
-    let server = connections::start(listener, address, routes(site), each_second, time_max);
+    let server = connections::start(listener, address, routes(site), time_max);
     info!(%address, "http listening");
     Ok(server)
 }

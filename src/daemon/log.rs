@@ -17,35 +17,10 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use crate::config::LogFormat;
+
 /// Our fields in the journal: `journalctl SLUICE_TOPIC=pin`.
 const JOURNAL_PREFIX: &str = "SLUICE";
-
-/// `log.format`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text; with priorities and without times if stderr leads to the journal.
-    Auto,
-    Text,
-    Json,
-    Journald,
-}
-
-impl LogFormat {
-    pub const ALL: [Self; 4] = [Self::Auto, Self::Text, Self::Json, Self::Journald];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Text => "text",
-            Self::Json => "json",
-            Self::Journald => "journald",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.as_str() == text)
-    }
-}
 
 /// Why there is no log.
 #[derive(Debug, Error)]
@@ -248,14 +223,6 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Err(io::Error::from(io::ErrorKind::BrokenPipe))
         }
-    }
-
-    #[test]
-    fn formats_are_read_as_they_are_written() {
-        for format in LogFormat::ALL {
-            assert_eq!(LogFormat::parse(format.as_str()), Some(format));
-        }
-        assert_eq!(LogFormat::parse("TEXT"), None);
     }
 
     #[test]

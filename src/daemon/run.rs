@@ -122,6 +122,14 @@ pub enum Brokers {
     Mock,
 }
 
+/// What a daemon runs between.
+#[derive(Debug)]
+pub struct Place {
+    pub brokers: Brokers,
+    /// Where HTTP is served.
+    pub listener: TcpListener,
+}
+
 /// Runs a daemon until it is asked to stop. Blocks; polls Kafka on the calling thread.
 pub fn run(
     settings: Arc<Settings>,
@@ -129,27 +137,26 @@ pub fn run(
     notify: &Notify,
     watcher: &dyn Watcher,
 ) -> Result<(), RunError> {
-    let listener = listen(settings.http.listen)?;
-    run_on(Brokers::Real, listener, settings, control, notify, watcher)
+    let place = Place { brokers: Brokers::Real, listener: listen(settings.http.listen)? };
+    run_at(place, settings, control, notify, watcher)
 }
 
-/// Takes the address that `run_on` then serves HTTP on.
+/// Takes the address that `run_at` then serves HTTP on.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
     let listener = TcpListener::bind(address);
     listener.map_err(|error| RunError::Listen { address, error })
 }
 
-/// The same on brokers that may be a mock, and at an address that was taken before.
-pub fn run_on(
-    brokers: Brokers,
-    listener: TcpListener,
+/// The same at a place that the caller has made ready.
+pub fn run_at(
+    place: Place,
     settings: Arc<Settings>,
     control: &Control,
     notify: &Notify,
     watcher: &dyn Watcher,
 ) -> Result<(), RunError> {
     let clock = Clock::start();
-    let mut parts = Parts::start(settings, clock, brokers, listener)?;
+    let mut parts = Parts::start(settings, clock, place)?;
     watcher.listening(parts.address);
     info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -209,7 +209,7 @@ impl Partition {
             }
             Input::ClaimWritten => self.claim_written(now),
             Input::Published(object) => self.published(now, object),
-            Input::PublishRefused(reason) => Err(reason),
+            Input::CannotGoOn(reason) => Err(reason),
             Input::Seal(reason) => self.seal_open(now, reason, workshop),
             Input::Relieve => {
                 self.relieve(workshop);

@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::s3_server::S3Server;
 use crate::config::{self, Faults, FileText, Settings, Sources};
 use crate::daemon::notify::{Notify, NotifyEnvironment};
-use crate::daemon::run::{Brokers, Control, RunError, Watcher, listen, run_on};
+use crate::daemon::run::{Brokers, Control, Place, RunError, Watcher, listen, run_at};
 use crate::model::Bucket;
 
 /// The daemon's own default: what the README says works during a demo too.
@@ -144,7 +144,8 @@ impl Daemon {
             let notify = Notify::new(NotifyEnvironment::default(), std::process::id());
             let settings = Arc::new(settings);
             let (control, told) = (control_of_thread, told_of_thread);
-            run_on(Brokers::Mock, listener, settings, &control, &notify, &*told)
+            let place = Place { brokers: Brokers::Mock, listener };
+            run_at(place, settings, &control, &notify, &*told)
         };
         let thread = thread::Builder::new()
             .name("demo-daemon".to_owned())

@@ -13,7 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 /// Connections at one time: some scrapers, some browsers, each for well below a second. What comes
@@ -75,11 +75,10 @@ pub(super) fn start(
     listener: TcpListener,
     address: SocketAddr,
     routes: Router,
-    each_second: impl Fn() + Send + 'static,
     time_max: Duration,
 ) -> HttpServer {
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(accept_until(stopped, listener, routes, each_second, time_max));
+    let task = tokio::spawn(accept_until(stopped, listener, routes, time_max));
     HttpServer { address, stop: Some(stop), task }
 }
 
@@ -87,20 +86,16 @@ async fn accept_until(
     mut stopped: oneshot::Receiver<()>,
     listener: TcpListener,
     routes: Router,
-    each_second: impl Fn() + Send,
     time_max: Duration,
 ) {
     let mut connections = JoinSet::new();
-    let mut seconds = interval(Duration::from_secs(1));
-    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
     loop {
-        // Each is cancel-safe by its documentation: a channel, a set of tasks, a tick, an accept.
+        // Each is cancel-safe by its documentation: a channel, a set of tasks, an accept.
         tokio::select! {
             biased;
             _ = &mut stopped => break,
             Some(_) = connections.join_next() => {}
-            _ = seconds.tick() => each_second(),
             accepted = listener.accept() => {
                 let serve = |stream| serve_one(stream, routes.clone(), time_max);
                 failing = admit(accepted, &mut connections, serve, failing).await;

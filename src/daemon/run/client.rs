@@ -134,7 +134,7 @@ impl ClientRun {
                 return Ok(end);
             }
             if control.is_stopping() {
-                self.drain(parts, notify);
+                self.drain(parts, notify, watcher);
                 return Ok(ClientEnd::Stopped);
             }
             if control.take_seal() {
@@ -144,12 +144,8 @@ impl ClientRun {
                 }
             }
             let now = parts.clock.uptime();
-            watcher.written(parts.metrics.totals().written_records);
             self.check(parts, now)?;
-            if now >= self.tell_at {
-                self.tell_at = now.after(TELL_EVERY);
-                self.tell(parts, notify, now);
-            }
+            self.tell(parts, notify, watcher);
             if now >= self.topics_at && matches!(parts.settings.kafka.topics, Topics::Pattern(_)) {
                 self.subscribe(parts)?;
             }
@@ -229,8 +225,15 @@ impl ClientRun {
         Ok(())
     }
 
-    fn tell(&mut self, parts: &Parts, notify: &Notify, now: Uptime) {
-        parts.status.records_written(now, parts.metrics.totals().written_records);
+    /// Tells the watcher how far it is, and each second systemd and the page.
+    fn tell(&mut self, parts: &Parts, notify: &Notify, watcher: &dyn Watcher) {
+        let (now, written) = (parts.clock.uptime(), parts.metrics.totals().written_records);
+        watcher.written(written);
+        if now < self.tell_at {
+            return;
+        }
+        self.tell_at = now.after(TELL_EVERY);
+        parts.status.records_written(now, written);
         notify.feed_watchdog(&parts.status.health(now));
         notify.status(&parts.status.line());
         if !self.is_ready && parts.status.readiness() == Readiness::Ready {
@@ -241,7 +244,7 @@ impl ClientRun {
     }
 
     /// Takes no more records, and lets every batch be finished within `limits.drain`.
-    fn drain(&mut self, parts: &mut Parts, notify: &Notify) {
+    fn drain(&mut self, parts: &mut Parts, notify: &Notify, watcher: &dyn Watcher) {
         info!("draining: open batches are sealed, planned, published and committed");
         parts.status.drain_started();
         notify.stopping();
@@ -261,8 +264,7 @@ impl ClientRun {
             if self.poll_once(parts).is_some() {
                 return;
             }
-            let now = parts.clock.uptime();
-            notify.feed_watchdog(&parts.status.health(now));
+            self.tell(parts, notify, watcher);
         }
         if waiting > 0 {
             warn!("`limits.drain` is over: what is not finished is finished at the next start");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tracing::warn;
 
-use super::{Brokers, RunError};
+use super::{Brokers, Place, RunError};
 use crate::config::{Settings, Start};
 use crate::daemon::budget::Budget;
 use crate::daemon::clock::Clock;
@@ -68,8 +68,7 @@ impl Parts {
     pub(super) fn start(
         settings: Arc<Settings>,
         clock: Clock,
-        brokers: Brokers,
-        listener: TcpListener,
+        place: Place,
     ) -> Result<Self, RunError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
@@ -85,7 +84,7 @@ impl Parts {
         let metrics = Metrics::new(series).map_err(|_| RunError::Bug { what: "the metrics" })?;
         let status = Status::new();
         let (http, address) =
-            start_http(listener, &settings, &runtime, (&metrics, &status), clock)?;
+            start_http(place.listener, &settings, &runtime, (&metrics, &status), clock)?;
         let observer = StoreObserver { metrics: metrics.clone(), status: status.clone(), clock };
         let observer = Arc::new(observer);
         let (canceller, cancelled) = cancellation();
@@ -103,7 +102,7 @@ impl Parts {
             GroupLimits { drain: settings.limits.drain.min(DRAIN_MAX), committed: COMMITTED_MAX };
         let told = (metrics.clone(), status.clone());
         let rebalancer = Rebalancer::new(Arc::clone(&gate), limits, clock, told);
-        let options = settler_options(&settings, brokers);
+        let options = settler_options(&settings, place.brokers);
         let (settler, settling) =
             SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);
         let settler_thread = spawn("sluice-settle", move || settling.run())?;

@@ -85,7 +85,7 @@ impl Worker {
     fn claim_refused(&mut self, address: Address, reason: StopReason) {
         let is_running = self.slots.get(&address).is_some_and(|slot| slot.machine().is_some());
         if is_running {
-            self.drive(address, Input::PublishRefused(reason));
+            self.drive(address, Input::CannotGoOn(reason));
         } else {
             self.halt(address, reason);
         }

@@ -174,15 +174,15 @@ impl Worker {
             PublishOutcome::UploadLost => self.upload_lost(address),
             PublishOutcome::Foreign { found } => {
                 let refused = self.refused_object(address, object, Some(found.batch));
-                self.drive(address, Input::PublishRefused(refused));
+                self.drive(address, Input::CannotGoOn(refused));
             }
             PublishOutcome::Mismatch { found } => {
                 let refused = self.mismatched_object(address, object, found.batch);
-                self.drive(address, Input::PublishRefused(refused));
+                self.drive(address, Input::CannotGoOn(refused));
             }
             PublishOutcome::NoBatchId | PublishOutcome::Unreadable { .. } => {
                 let refused = self.refused_object(address, object, None);
-                self.drive(address, Input::PublishRefused(refused));
+                self.drive(address, Input::CannotGoOn(refused));
             }
         }
     }
@@ -217,6 +217,6 @@ impl Worker {
         let expected = self.slots.get(&address).and_then(Slot::machine).map(Partition::topic_id);
         let Some(expected) = expected.filter(|expected| *expected != found) else { return };
         let (found, expected) = (expected.to_string(), found.to_string());
-        self.drive(address, Input::PublishRefused(StopReason::TopicRecreated { found, expected }));
+        self.drive(address, Input::CannotGoOn(StopReason::TopicRecreated { found, expected }));
     }
 }

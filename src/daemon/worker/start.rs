@@ -163,7 +163,7 @@ impl Worker {
         warn!(partition = %slot.partition, "an upload was lost: the partition begins anew");
         if slot.restarts > RESTARTS_MAX {
             let times = slot.restarts;
-            self.drive(address, Input::PublishRefused(StopReason::UploadsLost { times }));
+            self.drive(address, Input::CannotGoOn(StopReason::UploadsLost { times }));
         } else {
             self.restart(address);
         }

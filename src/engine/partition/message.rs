@@ -37,8 +37,8 @@ pub enum Input<'a> {
     },
     ClaimWritten,
     Published(ObjectId),
-    /// A definite answer that this object cannot be ours.
-    PublishRefused(StopReason),
+    /// A definite answer about an object, the claim or the topic that ends this machine.
+    CannotGoOn(StopReason),
     /// Close the open batch, whatever its limits say.
     Seal(SealReason),
     /// Send up what can go, because memory is short.

@@ -84,7 +84,7 @@ fn a_stop_aborts_what_went_up_and_still_takes_the_answer_to_its_commit() {
     let mut rig = Rig::new(with_parts());
     (0..3).for_each(|offset| drop(rig.read(offset, "a")));
     let reason = StopReason::UploadsLost { times: 4 };
-    let said = rig.say(Input::PublishRefused(reason));
+    let said = rig.say(Input::CannotGoOn(reason));
     assert_eq!(said, ["abort 1", "abort 0", "stop uploads_lost"]);
     assert!(rig.machine.is_stopped() && !rig.machine.wants_records());
     assert_eq!((rig.machine.held_bytes(), rig.machine.objects()), (0, 0));
@@ -119,7 +119,7 @@ fn a_stopped_partition_refreshes_what_kafka_has() {
 fn what_belongs_to_another_topic_of_this_name_is_not_kept_alive() {
     let mut rig = Rig::new(options());
     let (found, expected) = ("1".to_owned(), "7".to_owned());
-    let said = rig.say(Input::PublishRefused(StopReason::TopicRecreated { found, expected }));
+    let said = rig.say(Input::CannotGoOn(StopReason::TopicRecreated { found, expected }));
     assert_eq!(said, ["stop topic_recreated"]);
     assert!(rig.wait(2 * DAY).is_empty());
     assert_eq!(rig.machine.poll_deadline(), None);
