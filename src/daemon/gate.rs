@@ -195,6 +195,12 @@ impl Gate {
         Ok(CommitLoop { queue, request: None })
     }
 
+    /// Returns what closes the gate when it is dropped: when the commit thread ends, by a panic too,
+    /// nobody may wait for an answer.
+    pub(super) fn closed_at_end(self: &Arc<Self>) -> CloseAtEnd {
+        CloseAtEnd(Arc::clone(self))
+    }
+
     /// Ends the commit thread of the present client.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
@@ -248,6 +254,16 @@ impl Inner {
         if let Some(mailbox) = self.mailboxes.get(&address) {
             mailbox.send(mail);
         }
+    }
+}
+
+/// Closes the gate when it is dropped.
+#[derive(Debug)]
+pub(super) struct CloseAtEnd(Arc<Gate>);
+
+impl Drop for CloseAtEnd {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -5,6 +5,7 @@
 //! It does not own: tokens and commits (`gate`), settling (`settler`), records (`worker`).
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,21 +25,17 @@ use crate::model::{Offset, SealReason, TopicPartition, Uptime};
 const LOOK: Duration = Duration::from_millis(100);
 /// A worker answers within one step; longer than this is said aloud.
 const SLOW: Duration = Duration::from_secs(10);
+/// For the committed offsets, inside a callback. What is not answered then is asked outside of it.
+const COMMITTED_MAX: Duration = Duration::from_secs(10);
+/// A commit on its way is answered in seconds, or within librdkafka's time-outs of a minute. Beyond
+/// this the client is made anew, before `max.poll.interval.ms` (5 minutes) is over.
+const ANSWERED_MAX: Duration = Duration::from_secs(180);
 
 /// A worker as the polling thread sees it.
 #[derive(Debug)]
 pub(super) struct WorkerSide {
     pub(super) mailbox: Mailbox,
     pub(super) queue: Option<QueueHandle>,
-}
-
-/// How long a rebalance may take.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct GroupLimits {
-    /// For planned and open batches of revoked partitions.
-    pub(super) drain: Duration,
-    /// Half of `max.poll.interval.ms`.
-    pub(super) committed: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +50,10 @@ struct Inner {
 pub(super) struct Rebalancer {
     inner: Mutex<Inner>,
     gate: Arc<Gate>,
-    limits: GroupLimits,
+    /// For planned and open batches of revoked partitions.
+    drain: Duration,
+    /// The whole process has drained and stops: a revoke has nothing more to wait for.
+    is_drained: AtomicBool,
     clock: Clock,
     metrics: Metrics,
     status: Status,
@@ -62,13 +62,14 @@ pub(super) struct Rebalancer {
 impl Rebalancer {
     pub(super) fn new(
         gate: Arc<Gate>,
-        limits: GroupLimits,
+        drain: Duration,
         clock: Clock,
         told: (Metrics, Status),
     ) -> Arc<Self> {
         let (metrics, status) = told;
         let inner = Mutex::new(Inner::default());
-        Arc::new(Self { inner, gate, limits, clock, metrics, status })
+        let is_drained = AtomicBool::new(false);
+        Arc::new(Self { inner, gate, drain, is_drained, clock, metrics, status })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -92,6 +93,11 @@ impl Rebalancer {
         self.lock().assigned.keys().cloned().collect()
     }
 
+    /// What could be finished is finished: from now on partitions are given back at once.
+    pub(super) fn drained(&self) {
+        self.is_drained.store(true, Ordering::SeqCst);
+    }
+
     pub(super) fn beat(&self) {
         let now: Uptime = self.clock.uptime();
         if let Some(heartbeat) = &self.lock().heartbeat {
@@ -102,24 +108,13 @@ impl Rebalancer {
     /// Takes partitions: a token, a worker and its queue for each; read from where they are
     /// committed, paused until they are settled.
     fn take(&self, client: Client<'_>, partitions: &[TopicPartition]) {
-        let committed = match client.committed(partitions, self.limits.committed) {
-            Ok(committed) => committed,
-            Err(error) => {
-                warn!(%error, "the committed offsets could not be read: the group is entered anew");
-                self.gate.order(Order::Resubscribe);
-                Vec::new()
-            }
-        };
-        if committed.iter().any(|found| found.error.is_some()) {
-            warn!("some committed offsets could not be read: the group is entered anew");
-            self.gate.order(Order::Resubscribe);
-        }
-        let committed: Vec<_> =
-            committed.into_iter().filter(|found| found.error.is_none()).collect();
-        let placed: Vec<_> = committed.iter().map(|found| self.place(&found.partition)).collect();
+        let committed = self.ask_committed(client, partitions);
+        let placed: Vec<_> = partitions.iter().map(|partition| self.place(partition)).collect();
+        let offset = |found: &Option<Committed>| found.as_ref().and_then(|found| found.offset);
         let offsets: Vec<_> = partitions
             .iter()
-            .map(|partition| (partition.clone(), offset_of(&committed, partition)))
+            .zip(&committed)
+            .map(|(partition, found)| (partition.clone(), offset(found).unwrap_or(Offset::ZERO)))
             .collect();
         if let Err(error) = client.assign(&offsets) {
             error!(%error, "an assignment was refused: the group is entered anew");
@@ -131,15 +126,49 @@ impl Rebalancer {
         {
             warn!(%error, "fresh partitions could not be paused");
         }
-        for (found, mailbox) in committed.into_iter().zip(placed) {
-            let Some(mailbox) = mailbox else { continue };
-            self.introduce(&mailbox, found);
+        for ((partition, committed), mailbox) in partitions.iter().zip(committed).zip(placed) {
+            if let Some(mailbox) = mailbox {
+                self.introduce(&mailbox, partition, committed);
+            }
         }
     }
 
-    fn introduce(&self, mailbox: &Mailbox, committed: Committed) {
-        let partition = committed.partition.clone();
-        let address = self.gate.assign(&partition, mailbox);
+    /// Returns each partition's commit; none where it could not be read, which is no reason to
+    /// keep the group waiting: it is settled without, and asked again until it is answered.
+    fn ask_committed(
+        &self,
+        client: Client<'_>,
+        partitions: &[TopicPartition],
+    ) -> Vec<Option<Committed>> {
+        self.beat();
+        let answer = client.committed(partitions, COMMITTED_MAX);
+        self.beat();
+        let mut found = match answer {
+            Ok(found) => found,
+            Err(error) => {
+                warn!(%error, "the committed offsets could not be read yet");
+                Vec::new()
+            }
+        };
+        found.retain(|found| match found.error {
+            None => true,
+            Some(code) => {
+                warn!(partition = %found.partition, %code, "the committed offset could not be read");
+                false
+            }
+        });
+        let mut found: BTreeMap<_, _> =
+            found.into_iter().map(|found| (found.partition.clone(), found)).collect();
+        partitions.iter().map(|partition| found.remove(partition)).collect()
+    }
+
+    fn introduce(
+        &self,
+        mailbox: &Mailbox,
+        partition: &TopicPartition,
+        committed: Option<Committed>,
+    ) {
+        let (address, partition) = (self.gate.assign(partition, mailbox), partition.clone());
         mailbox.send(Mail::Assigned { address, partition, committed });
     }
 
@@ -170,17 +199,11 @@ impl Rebalancer {
         }
         info!(partitions = dead.len(), "partitions that stayed begin anew after a lost membership");
         self.let_go(&dead);
-        match client.committed(&dead, self.limits.committed) {
-            Ok(committed) => {
-                for found in committed {
-                    let worker = self.lock().assigned.get(&found.partition).copied();
-                    let mailbox = worker.and_then(|at| self.mailbox(at));
-                    if let Some(mailbox) = mailbox {
-                        self.introduce(&mailbox, found);
-                    }
-                }
+        for (partition, committed) in dead.iter().zip(self.ask_committed(client, &dead)) {
+            let worker = self.lock().assigned.get(partition).copied();
+            if let Some(mailbox) = worker.and_then(|at| self.mailbox(at)) {
+                self.introduce(&mailbox, partition, committed);
             }
-            Err(_) => self.gate.order(Order::Resubscribe),
         }
     }
 
@@ -201,6 +224,9 @@ impl Rebalancer {
 
     /// Rule 2 (a): what is planned may finish, what is open is sealed if there is time.
     fn drain(&self, partitions: &[TopicPartition]) {
+        if self.is_drained.load(Ordering::SeqCst) {
+            return;
+        }
         let (sender, receiver) = sync_channel(partitions.len());
         let mut waiting = 0;
         for (mailbox, partitions) in self.by_worker(partitions) {
@@ -209,7 +235,7 @@ impl Rebalancer {
             mailbox.send(Mail::Drain { partitions, reason, done });
         }
         drop(sender);
-        let deadline = self.clock.uptime().after(self.limits.drain);
+        let deadline = self.clock.uptime().after(self.drain);
         while waiting > 0 {
             self.beat();
             match receiver.recv_timeout(LOOK) {
@@ -234,8 +260,14 @@ impl Rebalancer {
         }
         drop(sender);
         self.wait_for_all(&receiver);
+        let deadline = self.clock.uptime().after(ANSWERED_MAX);
         while !self.gate.wait_answered(&addresses, LOOK) {
             self.beat();
+            if self.clock.uptime() >= deadline {
+                error!("a commit was not answered for minutes: the client is made anew");
+                self.gate.order(Order::NewClient);
+                return;
+            }
         }
     }
 
@@ -318,12 +350,8 @@ impl Group for Rebalancer {
         self.forget(partitions);
         if lost {
             self.gate.rebalanced();
+            self.status.assignment_lost();
         }
         self.revive(client, partitions);
     }
-}
-
-fn offset_of(committed: &[Committed], partition: &TopicPartition) -> Offset {
-    let found = committed.iter().find(|found| found.partition == *partition);
-    found.and_then(|found| found.offset).unwrap_or(Offset::ZERO)
 }

@@ -33,7 +33,8 @@ pub(super) enum Mail {
     Assigned {
         address: Address,
         partition: TopicPartition,
-        committed: Committed,
+        /// None: it could not be read in time.
+        committed: Option<Committed>,
     },
     /// Finish what can be finished of these partitions; each is answered when it has.
     Drain {
@@ -101,6 +102,7 @@ struct Shared {
 struct Inner {
     mails: VecDeque<Mail>,
     queue: Option<QueueHandle>,
+    is_closed: bool,
 }
 
 /// Both ends: whoever holds it may send; the worker takes.
@@ -111,6 +113,9 @@ impl Mailbox {
     pub(super) fn send(&self, mail: Mail) {
         let queue = {
             let mut inner = self.0.mails.lock().unwrap_or_else(PoisonError::into_inner);
+            if inner.is_closed {
+                return; // whoever waits for an answer sees its own channel end
+            }
             inner.mails.push_back(mail);
             inner.queue.clone()
         };
@@ -118,6 +123,12 @@ impl Mailbox {
         if let Some(queue) = queue {
             queue.wake();
         }
+    }
+
+    /// Returns what closes the mailbox when it is dropped: when the worker's thread ends, by a panic
+    /// too, nobody may wait for it.
+    pub(super) fn closed_at_end(self) -> CloseAtEnd {
+        CloseAtEnd(self)
     }
 
     /// The worker reads this queue from now on, and waits there.
@@ -141,5 +152,36 @@ impl Mailbox {
         if inner.mails.is_empty() {
             drop(self.0.arrived.wait_timeout(inner, at_most));
         }
+    }
+}
+
+/// Closes a mailbox when it is dropped.
+#[derive(Debug)]
+pub(super) struct CloseAtEnd(Mailbox);
+
+impl Drop for CloseAtEnd {
+    fn drop(&mut self) {
+        let mut inner = self.0.0.mails.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.is_closed = true;
+        let unread = std::mem::take(&mut inner.mails);
+        drop(inner); // an answer that is dropped may send mail
+        drop(unread);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_worker_that_is_gone() {
+        let (mailbox, (done, gone)) = (Mailbox::default(), sync_channel(1));
+        mailbox.send(Mail::Reposition { done: done.clone() });
+        drop(mailbox.clone().closed_at_end());
+        mailbox.send(Mail::ClientGone { done });
+        assert!(gone.recv().is_err(), "unread and late mail is dropped, with its channel");
+        assert!(!mailbox.has_mail());
     }
 }

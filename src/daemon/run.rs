@@ -10,6 +10,7 @@
 
 mod client;
 mod parts;
+mod watch;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -28,6 +29,7 @@ use crate::s3::StoresError;
 
 use client::{ClientEnd, ClientRun};
 use parts::Parts;
+use watch::{Told, Watch};
 
 /// Brokers that cannot be reached at start for this long: the process ends and is started anew.
 pub const START_MAX: Duration = Duration::from_secs(300);
@@ -158,6 +160,8 @@ pub fn run_at(
     let clock = Clock::start();
     let mut parts = Parts::start(settings, clock, place)?;
     watcher.listening(parts.address);
+    let (status, metrics) = (parts.status.clone(), parts.metrics.clone());
+    let watch = Watch::start(Told { notify: notify.clone(), status, metrics, clock })?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         group = %parts.settings.kafka.group_id,
@@ -185,6 +189,7 @@ pub fn run_at(
     };
     notify.stopping();
     parts.stop();
+    watch.stop();
     info!("sluice has stopped");
     result
 }

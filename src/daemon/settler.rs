@@ -38,6 +38,8 @@ pub(super) use orders::{Request, Settler};
 const ASK: Duration = Duration::from_secs(10);
 /// Between two tries of what could not be answered.
 const RETRY: Duration = Duration::from_secs(1);
+/// One round of questions; behind it other orders are looked at.
+const ROUND_MAX: Duration = Duration::from_secs(10);
 /// Rule 9: topic ids are compared while running.
 const WATCH: Duration = Duration::from_secs(60);
 /// More orders than this wait at the sender.
@@ -201,7 +203,13 @@ impl SettlerLoop {
             return;
         };
         let Some((topics, foreign)) = self.ask(&admin) else { return };
+        let until = self.clock.uptime().after(ROUND_MAX);
+        let mut unasked = Vec::new();
         for request in std::mem::take(&mut self.waiting) {
+            if self.clock.uptime() >= until {
+                unasked.push(request);
+                continue;
+            }
             if let Some(client_id) = &foreign {
                 let reason = StopReason::ForeignMember { client_id: client_id.clone() };
                 let result = Box::new(Err(reason));
@@ -223,6 +231,9 @@ impl SettlerLoop {
                 None => self.waiting.push(request),
             }
         }
+        // Who was not asked goes before who did not answer.
+        unasked.append(&mut self.waiting);
+        self.waiting = unasked;
     }
 
     /// Asks what concerns all partitions: topic ids, and who else is in the group.

@@ -319,9 +319,14 @@ impl Partition {
         self.open.as_ref().map_or(0, OpenBatch::held_bytes)
     }
 
+    /// Returns how many objects the open batch has.
+    pub fn open_objects(&self) -> usize {
+        self.open.as_ref().map_or(0, OpenBatch::objects)
+    }
+
     /// Returns how many objects are open or wait to be published.
     pub fn objects(&self) -> usize {
-        self.open.as_ref().map_or(0, OpenBatch::objects)
+        self.open_objects()
             + self.next.as_ref().map_or(0, |next| next.batch.objects.len())
             + self.current.as_ref().map_or(0, |current| current.batch.objects.len())
     }

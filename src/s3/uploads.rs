@@ -185,10 +185,9 @@ impl UploadsTask {
         }
     }
 
-    /// Returns when the uploads end without having been closed, which is a bug. Safe to drop.
-    pub async fn ended(&mut self) -> UploadsEnd {
-        drop((&mut self.task).await);
-        UploadsEnd::Bug
+    /// Returns whether the uploads have ended without having been closed, which is a bug.
+    pub fn is_finished(&self) -> bool {
+        self.task.is_finished()
     }
 }
 

@@ -23,16 +23,17 @@ fn large(numbers: std::ops::Range<usize>, partitions: usize) -> Vec<NewRecord> {
 }
 
 /// Nothing else would seal; no object is large enough for a part of an upload, so that memory is
-/// free again only when batches are written.
+/// free again only when batches are written. Each of the workers holds far less than what is short.
 #[test]
 fn memory_that_is_short_seals() {
-    let scene = Scene::new("memory", 4)
+    let scene = Scene::new("memory", 8)
+        .set("limits.workers", "8")
         .set("layout.path", "\"{topic}/{key}/{partition}\"")
         .set("limits.memory", "\"64 MiB\"")
         .set("seal.bytes", "\"off\"");
     for round in 0..4 {
-        let records = large(round * 1_500..(round + 1) * 1_500, 4).into_iter().enumerate();
-        let keyed = records.map(|(index, record)| record.with_key((index / 4 % 10).to_string()));
+        let records = large(round * 1_500..(round + 1) * 1_500, 8).into_iter().enumerate();
+        let keyed = records.map(|(index, record)| record.with_key((index / 8 % 10).to_string()));
         scene.produce(&keyed.collect::<Vec<_>>());
     }
     let daemon = scene.settings.start();

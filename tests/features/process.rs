@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::support::daemon::{Daemon, Settings};
 use super::support::kafka;
 use super::support::kafka::topics::numbered;
 use super::support::process::Signal;
 use super::support::proxy::When;
 use super::support::proxy::s3::{Operation, S3Proxy, on};
-use super::support::s3;
+use super::support::{s3, unique};
 use super::{SOON, Scene, expected};
 
 const EXIT_CONFIG: i32 = 78;
@@ -115,19 +116,42 @@ fn a_second_sigterm_ends_at_once_and_loses_nothing() {
     assert_eq!(scene.texts(), expected([(key, "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n")]));
 }
 
-/// The drain's deadline is kept although S3 never answers; the plan waits for the next start.
+/// The drain's deadline is kept although S3 never answers, and leaving the group waits for it no
+/// second time; the plan waits for the next start.
 #[test]
 fn a_drain_that_cannot_finish_ends_at_its_deadline() {
-    let (scene, proxy) = through(&Scene::new("hanging", 1).set("limits.drain", "\"2 s\""));
+    let (scene, proxy) = through(&Scene::new("hanging", 1).set("limits.drain", "\"20 s\""));
     let daemon = scene.settings.start();
     proxy.hang(on(Operation::PutObject).key("topics/").always());
     scene.produce(&numbered(0..3, 1));
     scene.until_read(&daemon, 3);
-    let status = daemon.stop(Duration::from_secs(30));
+    let status = daemon.stop(Duration::from_secs(35));
     assert_eq!(status.code(), Some(0), "{}", daemon.log_tail());
     proxy.clear();
     let daemon = scene.settings.start();
     scene.until_written(&daemon);
     daemon.stop_cleanly();
     scene.check_default_layout();
+}
+
+/// More instances than partitions: whoever gets none is ready to take over.
+fn a_spare_instance_is_ready(protocol: &str) {
+    let (topic, group) = (unique("spare"), unique("group"));
+    kafka().create_topic(&topic, 1);
+    let settings = Settings::between(kafka(), s3(), &group, &s3().bucket("spare"))
+        .topics(&[&topic])
+        .set("kafka.protocol", &format!("{protocol:?}"));
+    let instances = [settings.start(), settings.start()];
+    instances.iter().for_each(Daemon::stop_cleanly);
+}
+
+#[test]
+fn an_instance_without_a_partition_is_ready_too() {
+    a_spare_instance_is_ready("classic");
+}
+
+/// librdkafka says nothing of a first assignment that is empty.
+#[test]
+fn an_instance_without_a_partition_is_ready_under_kip_848_too() {
+    a_spare_instance_is_ready("consumer");
 }

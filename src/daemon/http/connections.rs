@@ -54,14 +54,9 @@ impl HttpServer {
         }
     }
 
-    /// Returns when the server has ended by itself, which it does only for a bug.
-    pub async fn ended(&mut self) {
-        if self.task.is_finished() {
-            return; // a finished task may not be awaited twice
-        }
-        if let Err(error) = (&mut self.task).await {
-            warn!(%error, "http ended with an error");
-        }
+    /// Returns whether the server has ended by itself, which it does only for a bug.
+    pub fn is_finished(&self) -> bool {
+        self.task.is_finished()
     }
 }
 

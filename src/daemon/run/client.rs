@@ -1,6 +1,6 @@
 //! One Kafka client from its first poll to its close.
 
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use tracing::{debug, error, info, warn};
 
 use super::parts::{Parts, spawn};
 use super::{Control, RunError, START_MAX, Watcher};
-use crate::config::Topics;
+use crate::config::{self, Topics};
 use crate::daemon::clock::wall;
 use crate::daemon::connect::consumer_options;
 use crate::daemon::gate::Order;
 use crate::daemon::group::WorkerSide;
 use crate::daemon::mailbox::Mail;
 use crate::daemon::notify::Notify;
-use crate::daemon::status::{LoopName, Readiness, SeenError};
-use crate::kafka::ffi::WorkerQueue;
+use crate::daemon::status::{LoopName, SeenError};
+use crate::kafka::ffi::{Membership, WorkerQueue};
 use crate::kafka::{GroupConsumer, Seen};
 use crate::model::{SealReason, Topic, Uptime};
 
@@ -27,8 +27,8 @@ const TOPICS_EVERY: Duration = Duration::from_secs(30);
 const TOPICS_MAX: Duration = Duration::from_secs(2);
 /// Leaving the group, once everything is drained.
 const LEAVE_MAX: Duration = Duration::from_secs(10);
-/// Told to systemd and the page this often.
-const TELL_EVERY: Duration = Duration::from_secs(1);
+/// Topics are looked for again this soon when they could not be listed.
+const TOPICS_AGAIN: Duration = Duration::from_secs(1);
 
 /// How a client ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,6 @@ pub(super) struct ClientRun {
     commits: JoinHandle<()>,
     subscribed: Vec<Topic>,
     topics_at: Uptime,
-    tell_at: Uptime,
-    is_reached: bool,
-    started: Uptime,
-    is_ready: bool,
 }
 
 impl ClientRun {
@@ -69,20 +65,12 @@ impl ClientRun {
         let gate = std::sync::Arc::clone(&parts.gate);
         let heartbeat = parts.status.loop_started(LoopName::Commit, now);
         let commits = spawn("sluice-commit", move || {
+            let _closed = gate.closed_at_end();
             commits.run(&gate, |now| heartbeat.beat(now));
             heartbeat.finish();
         })?;
         drop(client);
-        let mut run = Self {
-            consumer,
-            commits,
-            subscribed: Vec::new(),
-            topics_at: now,
-            tell_at: now,
-            is_reached: false,
-            started: now,
-            is_ready: false,
-        };
+        let mut run = Self { consumer, commits, subscribed: Vec::new(), topics_at: now };
         run.subscribe(parts)?;
         Ok(run)
     }
@@ -97,7 +85,7 @@ impl ClientRun {
                     Ok(all) => all,
                     Err(error) => {
                         warn!(%error, "topics could not be listed, it is tried again");
-                        self.topics_at = parts.clock.uptime().after(TELL_EVERY);
+                        self.topics_at = parts.clock.uptime().after(TOPICS_AGAIN);
                         return Ok(());
                     }
                 };
@@ -106,7 +94,7 @@ impl ClientRun {
                 found.sort();
                 if found.is_empty() {
                     warn!(pattern = pattern.as_str(), "no topic matches `kafka.topics_regex` yet");
-                    self.topics_at = parts.clock.uptime().after(TELL_EVERY * 5);
+                    self.topics_at = parts.clock.uptime().after(TOPICS_AGAIN * 5);
                     return Ok(());
                 }
                 found
@@ -145,7 +133,7 @@ impl ClientRun {
             }
             let now = parts.clock.uptime();
             self.check(parts, now)?;
-            self.tell(parts, notify, watcher);
+            watcher.written(parts.metrics.totals().written_records);
             if now >= self.topics_at && matches!(parts.settings.kafka.topics, Topics::Pattern(_)) {
                 self.subscribe(parts)?;
             }
@@ -171,13 +159,7 @@ impl ClientRun {
         }
         let handle = self.consumer.handle();
         let membership = handle.client().membership();
-        if let Some(membership) = &membership {
-            let text = match membership.member_id.as_str() {
-                "" => "not in the group".to_owned(),
-                _ => format!("in the group, generation {}", membership.generation),
-            };
-            parts.status.member_is(&text);
-        }
+        show_membership(parts, membership.as_ref());
         parts.gate.membership(membership);
         match parts.gate.take_order() {
             None => None,
@@ -205,17 +187,17 @@ impl ClientRun {
     }
 
     /// What ends the process: threads that died, brokers never reached, everything stopped.
-    fn check(&mut self, parts: &Parts, now: Uptime) -> Result<(), RunError> {
-        if parts.workers.iter().any(|worker| worker.thread.is_finished()) {
-            return Err(RunError::Bug { what: "a worker" });
-        }
+    fn check(&self, parts: &mut Parts, now: Uptime) -> Result<(), RunError> {
         if self.commits.is_finished() {
             return Err(RunError::Bug { what: "the commit thread" });
         }
-        if !self.is_reached {
+        if let Some(what) = parts.ended() {
+            return Err(RunError::Bug { what });
+        }
+        if !parts.is_kafka_reached {
             let handle = self.consumer.handle();
-            self.is_reached = handle.client().cluster_id(Duration::ZERO).is_some();
-            if !self.is_reached && now.since(self.started) >= START_MAX {
+            parts.is_kafka_reached = handle.client().cluster_id(Duration::ZERO).is_some();
+            if !parts.is_kafka_reached && now.since_start() >= START_MAX {
                 return Err(RunError::KafkaUnreached);
             }
         }
@@ -223,24 +205,6 @@ impl ClientRun {
             return Err(RunError::AllStopped);
         }
         Ok(())
-    }
-
-    /// Tells the watcher how far it is, and each second systemd and the page.
-    fn tell(&mut self, parts: &Parts, notify: &Notify, watcher: &dyn Watcher) {
-        let (now, written) = (parts.clock.uptime(), parts.metrics.totals().written_records);
-        watcher.written(written);
-        if now < self.tell_at {
-            return;
-        }
-        self.tell_at = now.after(TELL_EVERY);
-        parts.status.records_written(now, written);
-        notify.feed_watchdog(&parts.status.health(now));
-        notify.status(&parts.status.line());
-        if !self.is_ready && parts.status.readiness() == Readiness::Ready {
-            self.is_ready = true;
-            info!("ready: partitions are assigned and S3 was reached");
-            notify.ready();
-        }
     }
 
     /// Takes no more records, and lets every batch be finished within `limits.drain`.
@@ -258,14 +222,20 @@ impl ClientRun {
         let mut waiting = partitions.len() * parts.workers.len();
         let deadline = parts.clock.uptime().after(parts.settings.limits.drain);
         while waiting > 0 && parts.clock.uptime() < deadline {
-            while drained.try_recv().is_ok() {
-                waiting -= 1;
+            loop {
+                match drained.try_recv() {
+                    Ok(_) => waiting -= 1,
+                    Err(TryRecvError::Empty) => break,
+                    // The rest was taken away meanwhile.
+                    Err(TryRecvError::Disconnected) => return parts.rebalancer.drained(),
+                }
             }
             if self.poll_once(parts).is_some() {
                 return;
             }
-            self.tell(parts, notify, watcher);
+            watcher.written(parts.metrics.totals().written_records);
         }
+        parts.rebalancer.drained();
         if waiting > 0 {
             warn!("`limits.drain` is over: what is not finished is finished at the next start");
         }
@@ -288,4 +258,18 @@ impl ClientRun {
         drop(self.consumer);
         parts.rebalancer.workers_gone();
     }
+}
+
+/// What the status says of the group. Under KIP-848 librdkafka (2.12, `rdkafka_cgrp.c`) makes no callback for a first assignment that is empty, so being a member is
+/// what counts; a classic group always answers with a callback.
+fn show_membership(parts: &Parts, membership: Option<&Membership>) {
+    let member = membership.filter(|found| !found.member_id.is_empty() && found.generation > 0);
+    let Some(member) = member else {
+        parts.status.assignment_lost();
+        return parts.status.member_is("not in the group");
+    };
+    if parts.settings.kafka.protocol == config::Protocol::Consumer {
+        parts.status.assignment_received();
+    }
+    parts.status.member_is(&format!("in the group, generation {}", member.generation));
 }

@@ -14,7 +14,7 @@ use crate::daemon::budget::Budget;
 use crate::daemon::clock::Clock;
 use crate::daemon::connect::{protocol, s3_options};
 use crate::daemon::gate::Gate;
-use crate::daemon::group::{GroupLimits, Rebalancer};
+use crate::daemon::group::Rebalancer;
 use crate::daemon::http::{HttpServer, Site, serve};
 use crate::daemon::mailbox::{Mail, Mailbox};
 use crate::daemon::metrics::{Metrics, PartitionSeries};
@@ -36,8 +36,6 @@ const RUNTIME_THREADS: usize = 2;
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 /// A quarter of `max.poll.interval.ms` (5 minutes) is the most that one rebalance may take.
 const DRAIN_MAX: Duration = Duration::from_secs(75);
-/// Half of `max.poll.interval.ms`.
-const COMMITTED_MAX: Duration = Duration::from_secs(150);
 
 /// A worker's thread and how it is written to.
 #[derive(Debug)]
@@ -57,6 +55,8 @@ pub(super) struct Parts {
     pub(super) settler: Settler,
     pub(super) workers: Vec<WorkerThread>,
     pub(super) address: SocketAddr,
+    /// A broker has answered once; from then on they are waited for.
+    pub(super) is_kafka_reached: bool,
     settler_thread: Option<JoinHandle<()>>,
     http: Option<HttpServer>,
     uploads: Option<UploadsTask>,
@@ -98,10 +98,9 @@ impl Parts {
         let stores = Arc::new(stores);
         let (uploads, task) = Uploads::start(runtime.handle(), observer, REQUESTS_MAX);
         let gate = Gate::new(protocol(settings.kafka.protocol), clock, metrics.clone());
-        let limits =
-            GroupLimits { drain: settings.limits.drain.min(DRAIN_MAX), committed: COMMITTED_MAX };
         let told = (metrics.clone(), status.clone());
-        let rebalancer = Rebalancer::new(Arc::clone(&gate), limits, clock, told);
+        let drain = settings.limits.drain.min(DRAIN_MAX);
+        let rebalancer = Rebalancer::new(Arc::clone(&gate), drain, clock, told);
         let options = settler_options(&settings, place.brokers);
         let (settler, settling) =
             SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);
@@ -134,12 +133,25 @@ impl Parts {
             settler,
             workers,
             address,
+            is_kafka_reached: false,
             settler_thread: Some(settler_thread),
             http: Some(http),
             uploads: Some(task),
             canceller,
             runtime,
         })
+    }
+
+    /// Returns what has ended although nobody asked it to.
+    pub(super) fn ended(&self) -> Option<&'static str> {
+        let is_settler = self.settler_thread.as_ref().is_none_or(JoinHandle::is_finished);
+        let ends = [
+            (self.workers.iter().any(|worker| worker.thread.is_finished()), "a worker"),
+            (is_settler, "the settling thread"),
+            (self.uploads.as_ref().is_none_or(UploadsTask::is_finished), "the uploads"),
+            (self.http.as_ref().is_none_or(HttpServer::is_finished), "http"),
+        ];
+        ends.into_iter().find_map(|(has_ended, what)| has_ended.then_some(what))
     }
 
     /// Ends everything, in the order that `run` gives.
@@ -222,6 +234,7 @@ fn start_workers(around: &Surroundings) -> Result<Vec<WorkerThread>, RunError> {
                     routes: RouteCache::default(),
                     random: Random(Box::new(rand::random)),
                 };
+                let _closed = inbox.clone().closed_at_end();
                 Worker::new(around, inbox, workshop, told).run();
             })?;
             Ok(WorkerThread { mailbox, thread })

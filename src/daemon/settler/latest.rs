@@ -104,9 +104,9 @@ enum Read {
 
 fn read(stores: &Stores, claims: &Claims) -> Read {
     let key = claims.group_key();
-    let got = stores
-        .runtime()
-        .block_on(stores.retry().run(|| stores.asked().get(&key, GROUP_OBJECT_BYTES_MAX)));
+    let got = stores.runtime().block_on(
+        stores.retry().run_at_most(1, || stores.asked().get(&key, GROUP_OBJECT_BYTES_MAX)),
+    );
     match got {
         Ok(got) => match GroupObject::parse(&got.body) {
             Ok(object) => Read::Found(object),
@@ -131,7 +131,8 @@ fn write(stores: &Stores, claims: &Claims, object: &GroupObject) -> Option<Group
         metadata: None,
         condition: Condition::IfNoneMatch,
     };
-    let written = stores.runtime().block_on(stores.retry().run(|| stores.asked().put(put())));
+    let written =
+        stores.runtime().block_on(stores.retry().run_at_most(1, || stores.asked().put(put())));
     match written {
         Ok(_) => info!(%key, "the group begins at the present ends of its topics"),
         Err(Stopped::Definite(error)) if error.kind == StoreErrorKind::PreconditionFailed412 => {}

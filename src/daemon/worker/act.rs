@@ -7,6 +7,7 @@ use tracing::{debug, info, warn};
 
 use super::Worker;
 use super::slot::State;
+use crate::daemon::budget::{Holding, InFlight};
 use crate::daemon::gate::Order;
 use crate::daemon::mailbox::Mail;
 use crate::engine::{Action, Address, ObjectDescription, ObjectId, Part, Report, StopReason};
@@ -23,14 +24,15 @@ impl Worker {
         }
         let Some(slot) = self.slots.get_mut(&address) else { return };
         let State::Running(machine) = &slot.state else { return };
-        let (held, objects) = (machine.held_bytes(), machine.objects());
-        if held != slot.held_bytes {
-            self.around.budget.held(slot.held_bytes, held);
-            slot.held_bytes = held;
-        }
-        if objects != slot.objects {
-            self.around.budget.objects(slot.objects, objects);
-            slot.objects = objects;
+        let holding = Holding {
+            bytes: machine.held_bytes(),
+            objects: machine.objects(),
+            open_bytes: machine.open_bytes(),
+            open_objects: machine.open_objects(),
+        };
+        if holding != slot.holding {
+            self.around.budget.holds(slot.holding, holding);
+            slot.holding = holding;
         }
     }
 
@@ -134,7 +136,7 @@ impl Worker {
         &self,
         address: Address,
         object: ObjectId,
-        flight: Option<crate::daemon::budget::InFlight>,
+        flight: Option<InFlight>,
     ) -> AnswerTo {
         let mailbox = self.mailbox.clone();
         AnswerTo::new(move |answer| {

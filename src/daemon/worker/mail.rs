@@ -6,6 +6,7 @@ use tracing::{info, warn};
 
 use super::slot::{Slot, State};
 use super::{Attached, Worker};
+use crate::daemon::budget::Holding;
 use crate::daemon::mailbox::Mail;
 use crate::daemon::settler::Request;
 use crate::engine::{Address, Input, ObjectId, Partition, StopReason};
@@ -68,13 +69,18 @@ impl Worker {
         done.send(()).ok();
     }
 
-    fn assigned(&mut self, address: Address, partition: TopicPartition, committed: Committed) {
+    fn assigned(
+        &mut self,
+        address: Address,
+        partition: TopicPartition,
+        committed: Option<Committed>,
+    ) {
         self.forget(&partition);
         let metrics = self.around.metrics.partition_assigned(&partition);
         self.around.metrics.partition_resumed(&partition);
         self.by_partition.insert(partition.clone(), address);
         self.slots.insert(address, Slot::new(partition.clone(), metrics));
-        let (committed, mailbox) = (Some(committed), self.mailbox.clone());
+        let mailbox = self.mailbox.clone();
         self.around.settler.settle(Request { address, partition, committed, mailbox });
     }
 
@@ -110,8 +116,7 @@ impl Worker {
             self.privileged = None;
         }
         let Some(slot) = self.slots.remove(&address) else { return };
-        self.around.budget.held(slot.held_bytes, 0);
-        self.around.budget.objects(slot.objects, 0);
+        self.around.budget.holds(slot.holding, Holding::default());
         if let State::Running(machine) = slot.state {
             for object in Partition::discard(*machine) {
                 self.abort(object);

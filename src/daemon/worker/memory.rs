@@ -45,7 +45,7 @@ impl Worker {
         }
         self.relieve_at = now.after(RELIEVE_EVERY);
         for address in self.addresses() {
-            if self.slots.get(&address).is_some_and(|slot| slot.held_bytes > 0) {
+            if self.slots.get(&address).is_some_and(|slot| slot.holding.bytes > 0) {
                 self.drive(address, Input::Relieve);
             }
         }
@@ -55,29 +55,22 @@ impl Worker {
         }
     }
 
-    /// Seals the largest open batches as long as what is open is what fills the memory; what is
-    /// sealed already has only to be waited for, and sealing more would make many small objects.
+    /// Seals the largest open batches of this worker, as long as what is open over all workers is
+    /// the cause.
     fn seal_largest(&mut self) {
-        loop {
-            let budget = &self.around.budget;
-            let open = self.slots.values().filter_map(super::Slot::machine);
-            let open_bytes: usize = open.map(Partition::open_bytes).sum();
-            let open_bytes = u64::try_from(open_bytes).unwrap_or(u64::MAX);
-            let is_open_the_cause = open_bytes > budget.limit_bytes() / 4;
-            if !is_open_the_cause && !budget.has_too_many_objects() {
-                return;
-            }
+        while self.around.budget.is_open_the_cause() {
+            let by_objects = !self.around.budget.is_over();
+            let size = |machine: &Partition| {
+                if by_objects { machine.open_objects() } else { machine.open_bytes() }
+            };
             let largest = self
                 .slots
                 .iter()
                 .filter_map(|(address, slot)| Some((slot.machine()?, *address)))
                 .filter(|(machine, _)| machine.may_seal())
-                .max_by_key(|(machine, _)| machine.open_bytes());
+                .max_by_key(|(machine, _)| size(machine));
             let Some((_, address)) = largest else { return };
             self.drive(address, Input::Seal(SealReason::Memory));
-            if !self.is_short() {
-                return;
-            }
         }
     }
 

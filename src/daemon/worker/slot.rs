@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use crate::daemon::budget::Holding;
 use crate::daemon::metrics::PartitionMetrics;
 use crate::daemon::settler::Settlement;
 use crate::engine::{Partition, StopReason};
@@ -62,8 +63,8 @@ pub(super) struct Slot {
     pub(super) restarts: u32,
     /// Who waits until everything of this partition is finished.
     pub(super) drain: Vec<SyncSender<TopicPartition>>,
-    pub(super) held_bytes: usize,
-    pub(super) objects: usize,
+    /// As the budget counts it.
+    pub(super) holding: Holding,
     pub(super) log_end: Option<Offset>,
     pub(super) last_key: Option<ObjectKey>,
     pub(super) metrics: PartitionMetrics,
@@ -84,8 +85,7 @@ impl Slot {
             must_restart: false,
             restarts: 0,
             drain: Vec::new(),
-            held_bytes: 0,
-            objects: 0,
+            holding: Holding::default(),
             log_end: None,
             last_key: None,
             metrics,

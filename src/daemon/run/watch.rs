@@ -1,0 +1,76 @@
+//! What is told about the daemon each second, whatever its other threads wait for.
+//!
+//! It owns: a thread of its own, because the polling thread waits inside rebalances for minutes
+//! and still makes progress. It does not own: what health and readiness mean (`status`).
+
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tracing::info;
+
+use super::RunError;
+use super::parts::spawn;
+use crate::daemon::clock::Clock;
+use crate::daemon::metrics::Metrics;
+use crate::daemon::notify::Notify;
+use crate::daemon::status::{Readiness, Status};
+
+const EVERY: Duration = Duration::from_secs(1);
+/// While it drains, systemd is asked for this much more time each second: `limits.drain` ends it,
+/// not the unit's `TimeoutStopSec`.
+const MORE_TIME: Duration = Duration::from_secs(30);
+
+/// What is told, and of whom.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) notify: Notify,
+    pub(super) status: Status,
+    pub(super) metrics: Metrics,
+    pub(super) clock: Clock,
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub(super) struct Watch {
+    stop: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Watch {
+    pub(super) fn start(told: Told) -> Result<Self, RunError> {
+        let (stop, stopped) = sync_channel(1);
+        let thread = spawn("sluice-watch", move || {
+            let mut is_ready = false;
+            while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                is_ready = told.tell(is_ready);
+            }
+        })?;
+        Ok(Self { stop, thread })
+    }
+
+    pub(super) fn stop(self) {
+        drop(self.stop);
+        self.thread.join().ok(); // it tells nothing that anybody waits for
+    }
+}
+
+impl Told {
+    fn tell(&self, was_ready: bool) -> bool {
+        let Self { notify, status, metrics, clock } = self;
+        let now = clock.uptime();
+        status.records_written(now, metrics.totals().written_records);
+        notify.feed_watchdog(&status.health(now));
+        notify.status(&status.line());
+        let readiness = status.readiness();
+        if readiness == Readiness::Draining {
+            notify.extend_timeout(MORE_TIME);
+        }
+        let is_ready = was_ready || readiness == Readiness::Ready;
+        if is_ready && !was_ready {
+            info!("ready: partitions are assigned and S3 was reached");
+            notify.ready();
+        }
+        is_ready
+    }
+}
