@@ -22,10 +22,11 @@ impl UploadObserver for StoreObserver {
             Err(kind) => kind.as_str(),
         };
         self.metrics.s3_requested(request.operation.as_str(), outcome);
+        let now = self.clock.uptime();
         match request.outcome {
-            Ok(()) => self.status.store_answered(),
-            Err(kind) if kind.healing() == Healing::Never => self.status.store_answered(),
-            Err(kind) => self.status.store_failed(self.clock.uptime(), kind.as_str()),
+            Ok(()) => self.status.store_answered(now),
+            Err(kind) if kind.healing() == Healing::Never => self.status.store_answered(now),
+            Err(kind) => self.status.store_failed(now, kind.as_str()),
         }
     }
 

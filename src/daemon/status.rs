@@ -63,6 +63,8 @@ struct Facts {
     assigned: bool,
     draining: bool,
     store: Reach,
+    /// When S3 said something last.
+    store_heard: Uptime,
     rows: BTreeMap<TopicPartition, PartitionRow>,
     errors: Errors,
     rate: RateMeter,
@@ -114,6 +116,7 @@ impl Status {
             assigned: false,
             draining: false,
             store: Reach::NotAsked,
+            store_heard: Uptime::ZERO,
             rows: BTreeMap::new(),
             errors: Errors::default(),
             rate: RateMeter::default(),
@@ -141,8 +144,9 @@ impl Status {
         self.lock().assigned = false;
     }
 
-    pub fn store_answered(&self) {
-        self.lock().store = Reach::Reached;
+    pub fn store_answered(&self, now: Uptime) {
+        let mut facts = self.lock();
+        (facts.store, facts.store_heard) = (Reach::Reached, now);
     }
 
     /// S3 could not be reached or refused; the time of the first failure in a row is kept.
@@ -152,7 +156,12 @@ impl Status {
             Reach::Failing { since, .. } => *since,
             Reach::NotAsked | Reach::Reached => now,
         };
-        facts.store = Reach::Failing { since, why: why.into() };
+        (facts.store, facts.store_heard) = (Reach::Failing { since, why: why.into() }, now);
+    }
+
+    /// Returns for how long no request to S3 has ended, well or not.
+    pub fn store_silent_for(&self, now: Uptime) -> Duration {
+        now.since(self.lock().store_heard)
     }
 
     pub fn drain_started(&self) {

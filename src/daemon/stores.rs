@@ -5,16 +5,21 @@
 //! It does not own: other requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::clock::Clock;
+use super::status::Status;
 use crate::layout::Layout;
 use crate::model::Bucket;
 use crate::s3::{AwsStores, Metered, Retry, Store, UploadObserver};
 
 /// Questions on their way at a time: after an assignment there is one for each partition.
 const QUESTIONS_MAX: usize = 64;
+/// How old an answer of S3 may be that readiness goes by.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Where objects go.
 #[derive(Debug)]
@@ -43,13 +48,20 @@ impl Stores {
         Self { runtime, stores, own, asked, endpoint, retry }
     }
 
-    /// Asks for the bucket once, until it answers. Who holds no partition, or only quiet ones that
-    /// are claimed already, writes nothing for hours, and would not know whether it could.
-    pub(super) fn ask_first(&self) {
+    /// Asks for the bucket until it answers, and then whenever nothing was heard of S3 for a while.
+    /// Who holds no partition, or only quiet ones that are claimed already, writes nothing for
+    /// hours, and would not know whether it could.
+    pub(super) fn keep_asking(&self, status: Status, clock: Clock) {
         let (retry, asked) = (self.retry.clone(), Arc::clone(&self.asked));
         self.runtime.spawn(async move {
-            // what it said is on the status page and in the log
+            // What it said is on the status page and in the log. Ends with the runtime.
             drop(retry.run(|| asked.head_bucket()).await);
+            loop {
+                tokio::time::sleep(SILENCE_MAX / 4).await;
+                if status.store_silent_for(clock.uptime()) >= SILENCE_MAX {
+                    drop(asked.head_bucket().await);
+                }
+            }
         });
     }
 

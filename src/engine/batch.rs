@@ -223,7 +223,8 @@ impl OpenBatch {
             Kept::All => Some(ObjectSpan { first: offset, last: None, count: None }),
             Kept::Only(spans) => spans.get(&offset).copied(),
         };
-        let mut buffer = ObjectBuffer::new(offset);
+        // Its route stands in the key too.
+        let mut buffer = ObjectBuffer::new(offset, 2 * route.as_str().len());
         buffer.take(known.is_some(), encoding, offset, line)?;
         self.held_bytes += buffer.held_bytes();
         let index = self.objects.len();

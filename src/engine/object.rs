@@ -19,7 +19,7 @@ pub const PARTS_MAX: u32 = 9_000;
 /// Parts after which the size of the next ones doubles, so that 9,000 parts hold terabytes.
 const PARTS_PER_DOUBLING: u32 = 2_000;
 /// What an object costs beside its buffers: its route, its key, its entries in maps.
-const OBJECT_OVERHEAD_BYTES: usize = 512;
+pub(super) const OBJECT_OVERHEAD_BYTES: usize = 512;
 
 /// What an object is called between the engine and the edge that uploads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +67,7 @@ pub(super) struct ObjectBuffer {
     frame: Vec<u8>,
     /// As S3 will store it, without the parts that are gone.
     stored: Vec<u8>,
+    name_bytes: usize,
     /// Bytes that went up as parts, or were counted and not kept.
     gone_bytes: u64,
     parts: u32,
@@ -95,9 +96,10 @@ impl Line<'_> {
 }
 
 impl ObjectBuffer {
-    pub(super) fn new(first: Offset) -> Self {
+    /// `name_bytes` is what its route and its key take.
+    pub(super) fn new(first: Offset, name_bytes: usize) -> Self {
         let (frame, stored) = (Vec::new(), Vec::new());
-        Self { first, last: first, count: 0, frame, stored, gone_bytes: 0, parts: 0 }
+        Self { first, last: first, count: 0, frame, stored, name_bytes, gone_bytes: 0, parts: 0 }
     }
 
     /// Takes a record, or only counts it if the bytes are not kept. An error leaves the object as it
@@ -178,7 +180,7 @@ impl ObjectBuffer {
 
     /// Returns the memory that the object holds, in bytes.
     pub(super) fn held_bytes(&self) -> usize {
-        self.frame.capacity() + self.stored.capacity() + OBJECT_OVERHEAD_BYTES
+        self.frame.capacity() + self.stored.capacity() + self.name_bytes + OBJECT_OVERHEAD_BYTES
     }
 
     /// Gives memory back that no byte fills.

@@ -87,7 +87,7 @@ async fn health_and_readiness_follow_the_status() {
     assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
     assert!(ready.ends_with("no assignment from the consumer group yet (starting)\n"), "{ready}");
     site.status.assignment_received();
-    site.status.store_answered();
+    site.status.store_answered(Uptime::ZERO);
     assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200 "));
 }
 

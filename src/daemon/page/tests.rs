@@ -52,7 +52,7 @@ fn nothing_from_outside_becomes_html() {
 fn a_stopped_partition_says_why_and_the_page_says_so_on_top() {
     let status = Status::new();
     status.assignment_received();
-    status.store_answered();
+    status.store_answered(Uptime::ZERO);
     assert!(page(&status, Totals::default()).contains("Everything is as it should be."));
     let text: std::sync::Arc<str> = "the plan does not parse: run `sluice recover`".into();
     let row = PartitionRow {

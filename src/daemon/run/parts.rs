@@ -94,7 +94,7 @@ impl Parts {
         let handle = runtime.handle().clone();
         let told = (retry, Arc::clone(&observer) as Arc<dyn UploadObserver>);
         let stores = Stores::new(handle, stores, &s3.bucket, s3.endpoint.clone(), told);
-        stores.ask_first();
+        stores.keep_asking(status.clone(), clock);
         let stores = Arc::new(stores);
         let (uploads, task) = Uploads::start(runtime.handle(), observer, REQUESTS_MAX);
         let gate = Gate::new(protocol(settings.kafka.protocol), clock, metrics.clone());

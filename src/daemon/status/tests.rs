@@ -74,7 +74,7 @@ fn ready_means_assigned_and_s3_reached_and_not_stopping() {
         panic!("it is failing")
     };
     assert_eq!(since, at(1));
-    status.store_answered();
+    status.store_answered(Uptime::ZERO);
     assert_eq!(status.readiness(), Readiness::Ready);
     status.assignment_lost();
     assert!(matches!(status.readiness(), Readiness::Unassigned { .. }));
@@ -106,7 +106,7 @@ fn the_worst_partitions_come_first_and_sums_count_all() {
 fn the_line_for_systemd_names_what_is_wrong_first() {
     let status = Status::new();
     status.assignment_received();
-    status.store_answered();
+    status.store_answered(Uptime::ZERO);
     status.partitions_are([(partition("pin", 0), row(5, 8))]);
     assert_eq!(status.line(), "1 partitions, lag 3");
     status.partitions_are([(partition("geo", 0), stopped(row(5, 8)))]);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::engine::object::OBJECT_OVERHEAD_BYTES;
 use crate::engine::{ObjectDescription, Plan};
 use crate::layout::ObjectSpan;
 use crate::model::BatchStats;
@@ -39,7 +40,7 @@ pub(in crate::engine) struct SealedBatch {
     /// The others, in the same order; only replays have some.
     pub(in crate::engine) counted: Vec<CountedObject>,
     pub(in crate::engine) stats: BatchStats,
-    /// Bytes of objects that were not handed out yet.
+    /// Bytes of objects that were not handed out yet, and what each object costs beside them.
     held_bytes: usize,
     has_multipart: bool,
 }
@@ -51,7 +52,9 @@ impl SealedBatch {
         counted: Vec<CountedObject>,
         stats: BatchStats,
     ) -> Self {
-        let bytes = |object: &SealedObject| object.whole.as_ref().map_or(0, Bytes::len);
+        let whole = |object: &SealedObject| object.whole.as_ref().map_or(0, Bytes::len);
+        let name = |object: &SealedObject| object.description.key.as_str().len();
+        let bytes = |object: &SealedObject| whole(object) + name(object) + OBJECT_OVERHEAD_BYTES;
         let held_bytes = objects.iter().map(bytes).sum();
         let has_multipart = objects.iter().any(|object| object.whole.is_none());
         Self { plan, objects, counted, stats, held_bytes, has_multipart }
