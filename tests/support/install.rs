@@ -2,8 +2,11 @@
 //!
 //! It owns: the versions, the cache (`target/servers`, or `$SLUICE_TEST_CACHE`), the file lock that
 //! lets parallel test binaries share one installation, and the rename that makes one appear whole.
-//! It does not own: starting anything (`kafka.rs`, `s3.rs`). It assumes `java`, `mvn` and `python3`
+//! It does not own: starting anything (`kafka.rs`, `s3.rs`), nor what only the full set needs
+//! (`install/full.rs`). It assumes `java`, `mvn` and `python3`
 //! with its `venv` (`.ci/set-up` installs them) and the package sources that those are set up for.
+
+pub mod full;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -80,7 +83,8 @@ pub fn kafka(release: KafkaRelease) {
 /// Makes sure that versitygw is installed and returns its path.
 pub fn versitygw() -> PathBuf {
     let folder = cache().join(format!("versitygw-{VERSITYGW_VERSION}"));
-    once(&folder, "versitygw", fetch_versitygw);
+    let package = format!("github.com/versity/versitygw/cmd/versitygw@{VERSITYGW_VERSION}");
+    once(&folder, "versitygw", |folder| fetch_go_program(folder, &package));
     folder.join("versitygw")
 }
 
@@ -161,10 +165,10 @@ fn fetch_kafka(release: KafkaRelease, folder: &Path) {
     run(maven.current_dir(folder));
 }
 
-fn fetch_versitygw(folder: &Path) {
+/// Compiles a program written in Go; `package` names it and its version.
+fn fetch_go_program(folder: &Path, package: &str) {
     std::fs::create_dir_all(folder).unwrap();
-    let package = format!("github.com/versity/versitygw/cmd/versitygw@{VERSITYGW_VERSION}");
-    run(go().args(["install", &package]).env("GOBIN", folder).current_dir(folder));
+    run(go().args(["install", package]).env("GOBIN", folder).current_dir(folder));
 }
 
 /// Makes a virtual environment with these wheels, and nothing compiled from source.

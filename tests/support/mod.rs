@@ -1,7 +1,8 @@
 //! What the integration tests stand on: real servers, proxies that hold a step, the daemon itself,
 //! and a check of the result that shares no code with the program.
 //!
-//! It owns: one Kafka and one S3 server per test binary ([`kafka`], [`s3`]), started by whoever
+//! It owns: one Kafka and one S3 server of each brand per test binary ([`kafka`], [`s3`],
+//! [`minio`]), started by whoever
 //! asks first, and names that no other test uses ([`unique`]).
 //! It does not own: what is tested. A test that stops or kills a server starts one of its own
 //! (`Kafka::start`, `S3Server::start`).
@@ -45,6 +46,12 @@ pub fn kafka() -> &'static Kafka {
 /// The S3 server that the tests of this binary share.
 pub fn s3() -> &'static S3Server {
     static SHARED: LazyLock<S3Server> = LazyLock::new(S3Server::start);
+    &SHARED
+}
+
+/// The second S3 server, for tests of the full set.
+pub fn minio() -> &'static S3Server {
+    static SHARED: LazyLock<S3Server> = LazyLock::new(|| S3Server::start_brand(s3::Brand::Minio));
     &SHARED
 }
 

@@ -1,0 +1,13 @@
+//! What is too long for every run: each test here belongs to the full set (`SLUICE_TESTS=full`).
+//!
+//! It owns: the second S3 server. It does not own: the old coordinator (`groups.rs`), the
+//! conformance suite (`s3_conformance.rs`).
+
+// Functions beside the tests are not covered by `allow-unwrap-in-tests`; the closing lines of what
+// was done are for people.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod second_server;
