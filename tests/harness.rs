@@ -35,6 +35,7 @@ fn servers_of_the_full_set_are_installed() {
     }
     support::install::kafka(KafkaRelease::V3_9);
     support::install::full::minio();
+    support::install::full::python_clients();
 }
 
 /// Servers in statics are never dropped: they go because the kernel kills them with this process.

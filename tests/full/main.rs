@@ -1,6 +1,6 @@
 //! What is too long for every run: each test here belongs to the full set (`SLUICE_TESTS=full`).
 //!
-//! It owns: the second S3 server. It does not own: the old coordinator (`groups.rs`), the
+//! It owns: the second S3 server, the long chaos. It does not own: the old coordinator (`groups.rs`), the
 //! conformance suite (`s3_conformance.rs`).
 
 // Functions beside the tests are not covered by `allow-unwrap-in-tests`; the closing lines of what
@@ -10,4 +10,5 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chaos;
 mod second_server;

@@ -19,6 +19,7 @@
 )]
 
 pub mod daemon;
+pub mod independent;
 pub mod install;
 pub mod kafka;
 pub mod ports;
