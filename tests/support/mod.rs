@@ -28,6 +28,7 @@ pub mod proxy;
 pub mod readers;
 pub mod s3;
 pub mod scratch;
+pub mod systemd;
 pub mod verify;
 pub mod wait;
 
