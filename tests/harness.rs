@@ -36,6 +36,8 @@ fn servers_of_the_full_set_are_installed() {
     support::install::kafka(KafkaRelease::V3_9);
     support::install::full::minio();
     support::install::full::python_clients();
+    support::install::full::duckdb();
+    support::install::full::spark();
 }
 
 /// Servers in statics are never dropped: they go because the kernel kills them with this process.

@@ -142,22 +142,50 @@ fn remove(path: &Path) {
 }
 
 fn fetch_kafka(release: KafkaRelease, folder: &Path) {
-    std::fs::create_dir_all(folder).unwrap();
-    let dependency = |group: &str, artifact: &str, version: &str| {
+    let broker = Jar::new("org.apache.kafka", "kafka_2.13", release.version());
+    fetch_jars(folder, &[broker, Jar::new("org.slf4j", "slf4j-simple", "1.7.36")]);
+}
+
+/// An artifact of Maven's, fetched with what it depends on.
+#[derive(Clone, Copy)]
+struct Jar {
+    group: &'static str,
+    name: &'static str,
+    version: &'static str,
+    /// Groups of which nothing comes with it; `*` is all.
+    without: &'static [&'static str],
+}
+
+impl Jar {
+    const fn new(group: &'static str, name: &'static str, version: &'static str) -> Self {
+        Self { group, name, version, without: &[] }
+    }
+
+    const fn without(self, without: &'static [&'static str]) -> Self {
+        Self { without, ..self }
+    }
+
+    fn dependency(&self) -> String {
+        let Self { group, name, version, without } = self;
+        let exclusions = without.iter().map(|group| {
+            format!("<exclusion><groupId>{group}</groupId><artifactId>*</artifactId></exclusion>")
+        });
+        let exclusions = exclusions.collect::<String>();
         format!(
-            "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
-             <version>{version}</version></dependency>"
+            "<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>\
+             <version>{version}</version><exclusions>{exclusions}</exclusions></dependency>"
         )
-    };
-    let dependencies = [
-        dependency("org.apache.kafka", "kafka_2.13", release.version()),
-        dependency("org.slf4j", "slf4j-simple", "1.7.36"),
-    ];
+    }
+}
+
+/// Copies jars into `libs` below the folder.
+fn fetch_jars(folder: &Path, jars: &[Jar]) {
+    std::fs::create_dir_all(folder).unwrap();
+    let dependencies: String = jars.iter().map(Jar::dependency).collect();
     let pom = format!(
         "<project><modelVersion>4.0.0</modelVersion><groupId>sluice</groupId>\
-         <artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>\
-         <dependencies>{}</dependencies></project>",
-        dependencies.concat()
+         <artifactId>jars</artifactId><version>1</version><packaging>pom</packaging>\
+         <dependencies>{dependencies}</dependencies></project>"
     );
     std::fs::write(folder.join("pom.xml"), pom).unwrap();
     let mut maven = Command::new("mvn");
@@ -173,10 +201,14 @@ fn fetch_go_program(folder: &Path, package: &str) {
 
 /// Makes a virtual environment with these wheels, and nothing compiled from source.
 fn fetch_wheels(folder: &Path, wheels: &[&str]) {
+    fetch_packages(folder, &[&["--only-binary", ":all:"], wheels].concat());
+}
+
+/// Makes a virtual environment with what `pip install` understands.
+fn fetch_packages(folder: &Path, packages: &[&str]) {
     run(Command::new("python3").args(["-m", "venv"]).arg(folder));
     let mut pip = Command::new(folder.join("bin").join("python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"]).args(wheels);
-    run(&mut pip);
+    run(pip.args(["-m", "pip", "install", "--quiet"]).args(packages));
 }
 
 /// Runs to the end; panics with the output if that is not a success.
