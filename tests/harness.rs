@@ -27,6 +27,19 @@ fn servers_are_installed_and_answer() {
     assert!(python.args(["-c", "import polars, pyarrow"]).status().unwrap().success());
 }
 
+/// The same for what only the full set needs.
+#[test]
+fn servers_of_the_full_set_are_installed() {
+    if !full_set("servers_of_the_full_set_are_installed") {
+        return;
+    }
+    support::install::kafka(KafkaRelease::V3_9);
+    support::install::full::minio();
+    support::install::full::python_clients();
+    support::install::full::duckdb();
+    support::install::full::spark();
+}
+
 /// Servers in statics are never dropped: they go because the kernel kills them with this process.
 /// The child of this test runs another test of this binary and is killed in the middle of it.
 #[test]

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 const UNITS: [&str; 2] = ["systemd/sluice.service", "systemd/sluice@.service"];
@@ -85,6 +86,40 @@ fn both_units_differ_in_their_file_only() {
     let run = "ExecStart=/usr/bin/sluice run --config /etc/sluice/";
     let expected = (&format!("{run}connector.toml"), &format!("{run}%i.toml"));
     assert_eq!(differing, [expected]);
+}
+
+/// Credentials of other names would lie there unread.
+#[test]
+fn the_credentials_that_are_described_are_found() {
+    const SECRETS: [&str; 2] = ["kafka.auth.password", "s3.credentials.secret_access_key"];
+    let described = |name: &str, mark: &str| {
+        let text = shipped(name);
+        let names = text.lines().filter_map(|line| line.strip_prefix(mark)?.split(':').next());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(described("README.md", "LoadCredential="), SECRETS);
+    for unit in UNITS {
+        assert_eq!(described(unit, "#LoadCredential="), SECRETS[..1], "{unit}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let check = || {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_sluice"));
+        check.env_clear().env("CREDENTIALS_DIRECTORY", folder.path());
+        check.args(["check", "--offline", "--config"]);
+        check.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("connector.toml"));
+        check.args(["--set", "kafka.auth.method=plain", "--set", "kafka.auth.username=user"]);
+        check.args(["--set", "s3.credentials.access_key_id=id"]);
+        let output = check.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = check();
+    assert_eq!(code, Some(78), "{said}");
+    for name in SECRETS {
+        assert!(said.contains(&format!("`{name}`")), "{name}: {said}");
+        fs::write(folder.path().join(name), "secret\n").unwrap();
+    }
+    let (code, said) = check();
+    assert_eq!(code, Some(0), "{said}");
 }
 
 /// A metric that is named in the README and nowhere else would be looked for in vain.

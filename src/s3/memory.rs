@@ -242,13 +242,15 @@ impl ObjectStore for MemoryStore {
 
 #[cfg(test)]
 mod tests {
-    use super::super::conformance::conformance;
+    use super::super::conformance::{conformance, uploads_are_listed_by_prefix};
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn obeys_the_conformance_suite() {
         let bucket = Bucket::new("abc").unwrap();
-        conformance(&MemoryStore::new(bucket, Writes::Conditional), "suite").await;
+        let store = MemoryStore::new(bucket, Writes::Conditional);
+        conformance(&store, "suite").await;
+        uploads_are_listed_by_prefix(&store, "suite").await;
     }
 
     #[tokio::test(start_paused = true)]

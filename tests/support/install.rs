@@ -2,8 +2,11 @@
 //!
 //! It owns: the versions, the cache (`target/servers`, or `$SLUICE_TEST_CACHE`), the file lock that
 //! lets parallel test binaries share one installation, and the rename that makes one appear whole.
-//! It does not own: starting anything (`kafka.rs`, `s3.rs`). It assumes `java`, `mvn` and `python3`
+//! It does not own: starting anything (`kafka.rs`, `s3.rs`), nor what only the full set needs
+//! (`install/full.rs`). It assumes `java`, `mvn` and `python3`
 //! with its `venv` (`.ci/set-up` installs them) and the package sources that those are set up for.
+
+pub mod full;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -80,7 +83,8 @@ pub fn kafka(release: KafkaRelease) {
 /// Makes sure that versitygw is installed and returns its path.
 pub fn versitygw() -> PathBuf {
     let folder = cache().join(format!("versitygw-{VERSITYGW_VERSION}"));
-    once(&folder, "versitygw", fetch_versitygw);
+    let package = format!("github.com/versity/versitygw/cmd/versitygw@{VERSITYGW_VERSION}");
+    once(&folder, "versitygw", |folder| fetch_go_program(folder, &package));
     folder.join("versitygw")
 }
 
@@ -138,22 +142,50 @@ fn remove(path: &Path) {
 }
 
 fn fetch_kafka(release: KafkaRelease, folder: &Path) {
-    std::fs::create_dir_all(folder).unwrap();
-    let dependency = |group: &str, artifact: &str, version: &str| {
+    let broker = Jar::new("org.apache.kafka", "kafka_2.13", release.version());
+    fetch_jars(folder, &[broker, Jar::new("org.slf4j", "slf4j-simple", "1.7.36")]);
+}
+
+/// An artifact of Maven's, fetched with what it depends on.
+#[derive(Clone, Copy)]
+struct Jar {
+    group: &'static str,
+    name: &'static str,
+    version: &'static str,
+    /// Groups of which nothing comes with it; `*` is all.
+    without: &'static [&'static str],
+}
+
+impl Jar {
+    const fn new(group: &'static str, name: &'static str, version: &'static str) -> Self {
+        Self { group, name, version, without: &[] }
+    }
+
+    const fn without(self, without: &'static [&'static str]) -> Self {
+        Self { without, ..self }
+    }
+
+    fn dependency(&self) -> String {
+        let Self { group, name, version, without } = self;
+        let exclusions = without.iter().map(|group| {
+            format!("<exclusion><groupId>{group}</groupId><artifactId>*</artifactId></exclusion>")
+        });
+        let exclusions = exclusions.collect::<String>();
         format!(
-            "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
-             <version>{version}</version></dependency>"
+            "<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>\
+             <version>{version}</version><exclusions>{exclusions}</exclusions></dependency>"
         )
-    };
-    let dependencies = [
-        dependency("org.apache.kafka", "kafka_2.13", release.version()),
-        dependency("org.slf4j", "slf4j-simple", "1.7.36"),
-    ];
+    }
+}
+
+/// Copies jars into `libs` below the folder.
+fn fetch_jars(folder: &Path, jars: &[Jar]) {
+    std::fs::create_dir_all(folder).unwrap();
+    let dependencies: String = jars.iter().map(Jar::dependency).collect();
     let pom = format!(
         "<project><modelVersion>4.0.0</modelVersion><groupId>sluice</groupId>\
-         <artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>\
-         <dependencies>{}</dependencies></project>",
-        dependencies.concat()
+         <artifactId>jars</artifactId><version>1</version><packaging>pom</packaging>\
+         <dependencies>{dependencies}</dependencies></project>"
     );
     std::fs::write(folder.join("pom.xml"), pom).unwrap();
     let mut maven = Command::new("mvn");
@@ -161,18 +193,22 @@ fn fetch_kafka(release: KafkaRelease, folder: &Path) {
     run(maven.current_dir(folder));
 }
 
-fn fetch_versitygw(folder: &Path) {
+/// Compiles a program written in Go; `package` names it and its version.
+fn fetch_go_program(folder: &Path, package: &str) {
     std::fs::create_dir_all(folder).unwrap();
-    let package = format!("github.com/versity/versitygw/cmd/versitygw@{VERSITYGW_VERSION}");
-    run(go().args(["install", &package]).env("GOBIN", folder).current_dir(folder));
+    run(go().args(["install", package]).env("GOBIN", folder).current_dir(folder));
 }
 
 /// Makes a virtual environment with these wheels, and nothing compiled from source.
 fn fetch_wheels(folder: &Path, wheels: &[&str]) {
+    fetch_packages(folder, &[&["--only-binary", ":all:"], wheels].concat());
+}
+
+/// Makes a virtual environment with what `pip install` understands.
+fn fetch_packages(folder: &Path, packages: &[&str]) {
     run(Command::new("python3").args(["-m", "venv"]).arg(folder));
     let mut pip = Command::new(folder.join("bin").join("python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"]).args(wheels);
-    run(&mut pip);
+    run(pip.args(["-m", "pip", "install", "--quiet"]).args(packages));
 }
 
 /// Runs to the end; panics with the output if that is not a success.

@@ -1,7 +1,8 @@
 //! What the integration tests stand on: real servers, proxies that hold a step, the daemon itself,
 //! and a check of the result that shares no code with the program.
 //!
-//! It owns: one Kafka and one S3 server per test binary ([`kafka`], [`s3`]), started by whoever
+//! It owns: one Kafka and one S3 server of each brand per test binary ([`kafka`], [`s3`],
+//! [`minio`]), started by whoever
 //! asks first, and names that no other test uses ([`unique`]).
 //! It does not own: what is tested. A test that stops or kills a server starts one of its own
 //! (`Kafka::start`, `S3Server::start`).
@@ -18,6 +19,7 @@
 )]
 
 pub mod daemon;
+pub mod independent;
 pub mod install;
 pub mod kafka;
 pub mod ports;
@@ -26,9 +28,11 @@ pub mod proxy;
 pub mod readers;
 pub mod s3;
 pub mod scratch;
+pub mod systemd;
 pub mod verify;
 pub mod wait;
 
+use std::io::Write as _;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -45,6 +49,12 @@ pub fn kafka() -> &'static Kafka {
 /// The S3 server that the tests of this binary share.
 pub fn s3() -> &'static S3Server {
     static SHARED: LazyLock<S3Server> = LazyLock::new(S3Server::start);
+    &SHARED
+}
+
+/// The second S3 server, for tests of the full set.
+pub fn minio() -> &'static S3Server {
+    static SHARED: LazyLock<S3Server> = LazyLock::new(|| S3Server::start_brand(s3::Brand::Minio));
     &SHARED
 }
 
@@ -71,4 +81,9 @@ pub fn full_set(test: &str) -> bool {
         eprintln!("`{test}` belongs to the full set (`SLUICE_TESTS=full`): not run");
     }
     full
+}
+
+/// Says what a long test did, also when it passes: the capture of its output takes macros only.
+pub fn report(line: &str) {
+    writeln!(std::io::stderr(), "full set: {line}").unwrap();
 }

@@ -1,4 +1,4 @@
-//! A real S3 server on loopback: versitygw over a plain folder.
+//! A real S3 server on loopback: versitygw over a plain folder, or MinIO for the full set.
 //!
 //! It owns: the process, its folder and port; kill, stop and start; buckets and objects through
 //! the SDK, as an independent client.
@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -27,8 +28,60 @@ const READY_IN: Duration = Duration::from_secs(60);
 /// Other processes take ports too: how often to try again with a new one.
 const STARTS_MAX: usize = 3;
 
+/// Whose server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brand {
+    /// The one that every run uses.
+    Versitygw,
+    /// The second opinion, for the full set. It lists the uploads of one key only, and answers a
+    /// second Complete with 412.
+    Minio,
+}
+
+impl Brand {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Versitygw => "versitygw",
+            Self::Minio => "MinIO",
+        }
+    }
+
+    /// The page that answers 200 once requests are served.
+    const fn ready_page(self) -> &'static str {
+        match self {
+            Self::Versitygw => "/health",
+            Self::Minio => "/minio/health/ready",
+        }
+    }
+
+    fn command(self, address: SocketAddr, root: &Path) -> Command {
+        let address = address.to_string();
+        match self {
+            Self::Versitygw => {
+                let mut command = process::guarded(install::versitygw());
+                command.args(["--port", &address, "--region", REGION]);
+                command.args(["--access", ACCESS_KEY, "--secret", SECRET_KEY]);
+                command.args(["--keep-alive", "--health", self.ready_page(), "--quiet", "posix"]);
+                command.arg(root);
+                command
+            }
+            Self::Minio => {
+                let mut command = process::guarded(install::full::minio());
+                command.args(["server", "--quiet", "--address", &address]).arg(root);
+                // Its folder of certificates lies below the home folder.
+                command.env("HOME", root.parent().unwrap());
+                command.env("MINIO_ROOT_USER", ACCESS_KEY).env("MINIO_ROOT_PASSWORD", SECRET_KEY);
+                command.env("MINIO_REGION", REGION).env("MINIO_BROWSER", "off");
+                command.env("MINIO_UPDATE", "off");
+                command
+            }
+        }
+    }
+}
+
 /// A running server, killed on drop.
 pub struct S3Server {
+    brand: Brand,
     address: SocketAddr,
     process: Mutex<Option<Process>>,
     client: Client,
@@ -44,17 +97,24 @@ pub struct Object {
 }
 
 impl S3Server {
-    /// Installs it if that is missing, and returns when it answers.
+    /// Installs versitygw if that is missing, and returns when it answers.
     pub fn start() -> Self {
-        (0..STARTS_MAX).find_map(|_| Self::try_start()).expect("versitygw did not start")
+        Self::start_brand(Brand::Versitygw)
     }
 
-    fn try_start() -> Option<Self> {
+    /// The same with a brand of choice.
+    pub fn start_brand(brand: Brand) -> Self {
+        (0..STARTS_MAX)
+            .find_map(|_| Self::try_start(brand))
+            .unwrap_or_else(|| panic!("{} did not start", brand.name()))
+    }
+
+    fn try_start(brand: Brand) -> Option<Self> {
         let folder = scratch::folder("s3");
         std::fs::create_dir(folder.path().join("root")).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], ports::free()));
         let client = client(&format!("http://{address}"));
-        let server = Self { address, process: Mutex::new(None), client, folder };
+        let server = Self { brand, address, process: Mutex::new(None), client, folder };
         server.launch();
         server.is_ready().then_some(server)
     }
@@ -139,6 +199,7 @@ impl S3Server {
 
     /// Where a bucket lies as a plain folder, its objects plain files, for readers of files.
     pub fn folder(&self, bucket: &str) -> PathBuf {
+        assert_eq!(self.brand, Brand::Versitygw, "another server's folder is no bucket");
         self.folder.path().join("root").join(bucket)
     }
 
@@ -161,17 +222,14 @@ impl S3Server {
     pub fn restart(&self) {
         self.kill_9();
         self.launch();
-        assert!(self.is_ready(), "versitygw did not start again");
+        assert!(self.is_ready(), "{} did not start again", self.brand.name());
     }
 
     fn launch(&self) {
-        let mut command = process::guarded(install::versitygw());
-        command.args(["--port", &self.address.to_string(), "--region", REGION]);
-        command.args(["--access", ACCESS_KEY, "--secret", SECRET_KEY]);
-        command.args(["--keep-alive", "--health", "/health", "--quiet", "posix"]);
-        command.arg(self.folder.path().join("root"));
+        let command = self.brand.command(self.address, &self.folder.path().join("root"));
         let log = self.folder.path().join("server.log");
-        *self.process.lock().unwrap() = Some(Process::start("versitygw", command, &log));
+        let process = Process::start(self.brand.name(), command, &log);
+        *self.process.lock().unwrap() = Some(process);
     }
 
     fn is_ready(&self) -> bool {
@@ -179,12 +237,14 @@ impl S3Server {
             let mut process = self.process.lock().unwrap();
             let process = process.as_mut().unwrap();
             if process.ended().is_some() {
-                eprintln!("versitygw ended while starting:\n{}", process.log_tail());
+                let name = self.brand.name();
+                eprintln!("{name} ended while starting:\n{}", process.log_tail());
                 return Some(false);
             }
-            ureq::get(format!("{}/health", self.endpoint())).call().ok().map(|_| true)
+            let page = format!("{}{}", self.endpoint(), self.brand.ready_page());
+            ureq::get(page).call().ok().map(|_| true)
         });
-        asked.expect("versitygw answers")
+        asked.expect("the server answers")
     }
 }
 
