@@ -16,6 +16,7 @@ mod objects;
 mod process;
 mod seals;
 mod starts;
+mod stops;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
