@@ -96,6 +96,7 @@ impl<'a> Fleet<'a> {
         let compared = verify::compare_default_layout(self.kafka, &self.topic, s3(), &self.bucket);
         compared.unwrap_or_else(|fault| panic!("{fault}\n{}", self.logs()));
         assert_eq!(self.kafka.lag(&self.group, &self.topic), 0);
+        verify::check_commits(self.kafka, &self.group, &self.topic);
         for daemon in &self.daemons {
             let log = daemon.log();
             let stopped = log.lines().find(|line| line.contains("partition stopped"));
