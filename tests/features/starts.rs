@@ -64,6 +64,17 @@ fn another_consumers_offsets_are_taken_over() {
     assert!(kafka().committed(&scene.group, &scene.topic)[0].metadata.starts_with("sluice/"));
 }
 
+/// A position that no log has reached: the records below it were never written, or are another
+/// log's.
+#[test]
+fn an_offset_beyond_the_log_stops_its_partition() {
+    let scene = Scene::new("beyond", 2).hasty();
+    scene.produce(&numbered(0..10, 2));
+    kafka().commit_as_stranger(&scene.group, &scene.topic, 0, (1_000, ""));
+    kafka().commit_as_stranger(&scene.group, &scene.topic, 1, (5, ""));
+    expect_stop(&scene, "ahead_of_log");
+}
+
 /// They expire, or somebody deletes the group: "earliest" would write everything again.
 #[test]
 fn lost_offsets_stop_where_a_claim_stands() {

@@ -42,7 +42,7 @@ impl Settings {
             program: env!("CARGO_BIN_EXE_sluice").to_owned(),
         };
         settings
-            .set("kafka.bootstrap_servers", &list(&[bootstrap]))
+            .set("kafka.bootstrap_servers", &list(&bootstrap.split(',').collect::<Vec<_>>()))
             .set("kafka.group_id", &text(group))
             .set("s3.bucket", &text(bucket))
             .set("s3.endpoint", &text(endpoint))
