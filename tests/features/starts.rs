@@ -43,7 +43,7 @@ fn expect_stop(scene: &Scene, reason: &str) -> Daemon {
 fn claim_key(scene: &Scene, partition: i32) -> String {
     let keys = s3().list(&scene.bucket, "_sluice/");
     let end = format!("/{}/{}/{partition}", scene.group, scene.topic);
-    keys.into_iter().find(|key| key.ends_with(&end)).expect("a claim of this partition")
+    keys.into_iter().find(|key| key.ends_with(&end)).unwrap()
 }
 
 #[test]
