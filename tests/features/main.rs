@@ -15,6 +15,7 @@ mod kafka_changes;
 mod limits;
 mod objects;
 mod process;
+mod rights;
 mod seals;
 mod starts;
 mod stops;
