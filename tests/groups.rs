@@ -8,6 +8,10 @@
 
 mod support;
 
+mod groups {
+    mod positions;
+}
+
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,7 +21,6 @@ use support::install::KafkaRelease;
 use support::kafka::Options;
 use support::kafka::topics::numbered;
 use support::process::Signal;
-use support::proxy::kafka::{Kind, on as on_kind};
 use support::{Daemon, Kafka, full_set, kafka, s3, unique, verify};
 
 /// Divided by one, two and three instances without becoming idle.
@@ -93,6 +96,7 @@ impl<'a> Fleet<'a> {
         let compared = verify::compare_default_layout(self.kafka, &self.topic, s3(), &self.bucket);
         compared.unwrap_or_else(|fault| panic!("{fault}\n{}", self.logs()));
         assert_eq!(self.kafka.lag(&self.group, &self.topic), 0);
+        verify::check_commits(self.kafka, &self.group, &self.topic);
         for daemon in &self.daemons {
             let log = daemon.log();
             let stopped = log.lines().find(|line| line.contains("partition stopped"));
@@ -285,75 +289,6 @@ fn an_instance_with_nothing_to_do_is_ready() {
     second.stop_cleanly();
     // Nothing ever came, and the claim stands.
     settings.start().stop_cleanly();
-}
-
-/// librdkafka 2.12 takes the end of a log for a message and counts its offset plus one as read; a
-/// rebalance pauses what is kept and reads on from there. Without a seek of our own the first
-/// record of each kept partition was lost, if it came before the next fetch: so fetches are slow.
-fn a_rebalance_before_the_next_fetch_skips_nothing(protocol: &str) {
-    let proxy = kafka().proxy();
-    proxy.delay(on_kind(Kind::Fetch).always(), Duration::from_millis(200));
-    under_load_at(kafka(), &proxy.bootstrap(), protocol, |fleet| {
-        for _round in 0..5 {
-            let guest = fleet.start();
-            fleet.until_held_by(&[0, 1, guest]);
-            fleet.let_records_come(2 * PARTITIONS);
-            fleet.daemons[guest].stop_cleanly();
-            fleet.until_held_by(&[0, 1]);
-            fleet.let_records_come(2 * PARTITIONS);
-        }
-    });
-}
-
-#[test]
-fn a_rebalance_before_the_next_fetch_skips_nothing_classic() {
-    a_rebalance_before_the_next_fetch_skips_nothing("classic");
-}
-
-#[test]
-fn a_rebalance_before_the_next_fetch_skips_nothing_consumer() {
-    a_rebalance_before_the_next_fetch_skips_nothing("consumer");
-}
-
-/// The same with nothing under way: the position behind the end was then out of range.
-fn a_rebalance_at_the_log_ends_skips_nothing(protocol: &str) {
-    let produced = AtomicUsize::new(0);
-    let mut fleet = Fleet::new(kafka(), protocol, &produced);
-    let stays = fleet.start();
-    for _round in 0..2 {
-        reach_the_ends(&fleet, &[stays]);
-        let guest = fleet.start();
-        fleet.until_held_by(&[stays, guest]);
-        reach_the_ends(&fleet, &[stays, guest]);
-        fleet.daemons[guest].stop_cleanly();
-        fleet.until_held_by(&[stays]);
-    }
-    reach_the_ends(&fleet, &[stays]);
-    fleet.check();
-}
-
-/// Gives each partition two records and waits until its reader has seen the end behind them.
-fn reach_the_ends(fleet: &Fleet<'_>, readers: &[usize]) {
-    let number = fleet.produced.fetch_add(2 * PARTITIONS, Ordering::Relaxed);
-    fleet.kafka.produce(&fleet.topic, &numbered(number..number + 2 * PARTITIONS, PARTITIONS));
-    let ends: i64 = fleet.kafka.end_offsets(&fleet.topic).iter().sum();
-    let reader = &fleet.daemons[readers[0]];
-    reader.wait_until("the ends of the logs to be seen", SOON, || {
-        let seen = |index: &usize| {
-            fleet.daemons[*index].metric("sluice_partition_log_end_offset", &[&fleet.topic])
-        };
-        (readers.iter().map(seen).sum::<f64>() as i64 == ends).then_some(())
-    });
-}
-
-#[test]
-fn a_rebalance_at_the_log_ends_skips_nothing_classic() {
-    a_rebalance_at_the_log_ends_skips_nothing("classic");
-}
-
-#[test]
-fn a_rebalance_at_the_log_ends_skips_nothing_consumer() {
-    a_rebalance_at_the_log_ends_skips_nothing("consumer");
 }
 
 /// Kafka 3.9 with the coordinator that came before KIP-848: what many clusters still run.

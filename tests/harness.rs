@@ -236,6 +236,28 @@ fn packed(texts: &[&[u8]]) -> (Vec<u8>, Vec<u8>) {
 }
 
 #[test]
+fn the_check_finds_commits_that_fall_back_or_wipe_a_plan() {
+    let (topic, group) = (unique("history"), unique("group"));
+    kafka().create_topic(&topic, 2);
+    let commit = |partition, commit| kafka().commit_as_stranger(&group, &topic, partition, commit);
+    let check = || std::panic::catch_unwind(|| verify::check_commits(kafka(), &group, &topic));
+    check().unwrap_err();
+    commit(0, (7, "sluice/1 a"));
+    commit(1, (3, "sluice/1 b"));
+    commit(0, (7, "sluice/1 c"));
+    let history = kafka().commit_history(&group, &topic);
+    let metadata: Vec<&str> = history.iter().map(|one| one.metadata.as_str()).collect();
+    assert_eq!(metadata, ["sluice/1 a", "sluice/1 b", "sluice/1 c"]);
+    check().unwrap();
+    commit(1, (2, "sluice/1 d"));
+    check().unwrap_err();
+    let other = unique("group");
+    kafka().commit_as_stranger(&other, &topic, 0, (8, ""));
+    let other = || verify::check_commits(kafka(), &other, &topic);
+    std::panic::catch_unwind(other).unwrap_err();
+}
+
+#[test]
 fn compressed_objects_are_unpacked_member_by_member() {
     let (gzip, zstd) = packed(&[b"one\n", b"two\n"]);
     assert_eq!(verify::lines("k.json.gz", &gzip), [b"one", b"two"]);

@@ -139,3 +139,11 @@ fn every_metric_of_the_readme_is_one_of_the_program() {
         assert!(is_there, "the README names `sluice_{name}`, which is no metric");
     }
 }
+
+/// SIGHUP ends a process that does not know it.
+#[test]
+fn a_reload_sends_the_signal_that_tries_again() {
+    for unit in UNITS {
+        assert_eq!(value(&shipped(unit), "ExecReload"), "/bin/kill -HUP $MAINPID", "{unit}");
+    }
+}

@@ -3,13 +3,13 @@
 //! It owns: signals, the exit code. It does not own: the daemon (`daemon::run`).
 //!
 //! SIGTERM and SIGINT stop in order within `limits.drain`; a second one stops at once, which is
-//! safe too. SIGUSR1 seals every open batch now.
+//! safe too. SIGUSR1 seals every open batch now, SIGHUP tries stopped partitions again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -25,7 +25,8 @@ const EXIT_BUG: u8 = 70;
 ///
 /// SIGTERM stops it in order: open batches are written and committed within `limits.drain`; a
 /// second SIGTERM stops it at once. Both are safe: whatever was planned is finished by the next
-/// start. SIGUSR1 writes everything that is open now.
+/// start. SIGUSR1 writes everything that is open now. SIGHUP tries every stopped partition again; it
+/// does not read the file again.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {}
 
@@ -70,13 +71,14 @@ fn listen(control: &Control) -> std::io::Result<()> {
         flag::register_conditional_shutdown(signal, EXIT_AT_ONCE, Arc::clone(&is_stopping))?;
         flag::register(signal, Arc::clone(&is_stopping))?;
     }
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])?;
     let control = control.clone();
     // Lives as long as the process: nothing else waits for signals.
     thread::Builder::new().name("sluice-signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             match signal {
                 SIGUSR1 => control.seal(),
+                SIGHUP => control.try_again(),
                 _ => {
                     is_stopping.store(true, Ordering::SeqCst);
                     control.stop();

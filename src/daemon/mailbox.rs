@@ -89,6 +89,8 @@ pub(super) enum Mail {
     },
     /// Close every open batch.
     Seal,
+    /// Try the partitions that are stopped again, without waiting for their time.
+    TryAgain,
     Stop,
 }
 

@@ -42,6 +42,7 @@ pub struct Control(Arc<Wishes>);
 struct Wishes {
     stop: AtomicBool,
     seal: AtomicBool,
+    try_again: AtomicBool,
 }
 
 impl Control {
@@ -55,12 +56,21 @@ impl Control {
         self.0.seal.store(true, Ordering::SeqCst);
     }
 
+    /// Asks to try every stopped partition again now.
+    pub fn try_again(&self) {
+        self.0.try_again.store(true, Ordering::SeqCst);
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.0.stop.load(Ordering::SeqCst)
     }
 
     pub(super) fn take_seal(&self) -> bool {
         self.0.seal.swap(false, Ordering::SeqCst)
+    }
+
+    pub(super) fn take_try_again(&self) -> bool {
+        self.0.try_again.swap(false, Ordering::SeqCst)
     }
 }
 

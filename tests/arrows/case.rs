@@ -119,8 +119,15 @@ pub struct Case {
 impl Case {
     /// A full topic and an empty bucket, with a proxy before S3 only.
     pub fn new(name: &str, data: Data) -> Self {
+        Self::under(Protocol::Classic, name, data)
+    }
+
+    /// The same under either protocol.
+    pub fn under(protocol: Protocol, name: &str, data: Data) -> Self {
         let bucket = s3().bucket("arrows");
-        Self::between(name, data, None, bucket)
+        let case = Self::between(name, data, None, bucket);
+        let settings = protocol.settings(case.settings.clone());
+        Self { settings, ..case }
     }
 
     /// The same with a proxy before Kafka too; there are few of them, so it may have to wait.

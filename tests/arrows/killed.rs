@@ -1,14 +1,14 @@
 //! The daemon is killed while a request is held, or lives on while the request is lost.
 //!
-//! It owns: the arrows by name, and the five fates of a request on its way.
+//! It owns: the arrows by name, and the six fates of a request on its way.
 
 use std::time::Duration;
 
 use super::case::{Case, Data, Protocol, all_at_once};
-use crate::support::proxy::kafka::{Commit, KafkaRequest, Kind, on as on_kind};
+use crate::support::proxy::kafka::{Commit, KafkaProxy, KafkaRequest, Kind, on as on_kind};
 use crate::support::proxy::s3::{Operation, S3Request, on};
 use crate::support::proxy::{Hold, On, When};
-use crate::support::{Daemon, kafka, s3};
+use crate::support::{Daemon, kafka, s3, verify};
 
 const REACHED_IN: Duration = Duration::from_secs(90);
 
@@ -21,19 +21,39 @@ enum Fate {
     KilledDelivered,
     /// The daemon is killed; the request arrives when the next daemon has the partition already.
     KilledDeliveredLate,
+    /// The server has acted, the answer is on its way, and the daemon is killed before it comes.
+    KilledAnswerHeld,
     /// The daemon lives; the connection breaks before the server sees the request.
     Dropped,
     /// The daemon lives; the server acts and its answer is lost.
     AnswerDropped,
 }
 
-const FATES: [Fate; 5] = [
+const FATES: [Fate; 6] = [
     Fate::KilledDropped,
     Fate::KilledDelivered,
     Fate::KilledDeliveredLate,
+    Fate::KilledAnswerHeld,
     Fate::Dropped,
     Fate::AnswerDropped,
 ];
+
+const KILLED: [Fate; 4] =
+    [Fate::KilledDropped, Fate::KilledDelivered, Fate::KilledDeliveredLate, Fate::KilledAnswerHeld];
+
+impl Fate {
+    /// On which side of the server the request, or its answer, is held.
+    const fn held(self) -> When {
+        match self {
+            Self::KilledAnswerHeld => When::After,
+            Self::KilledDropped
+            | Self::KilledDelivered
+            | Self::KilledDeliveredLate
+            | Self::Dropped
+            | Self::AnswerDropped => When::Before,
+        }
+    }
+}
 
 /// A request that was held, and whether it can be seen at its server.
 trait Arrived {
@@ -81,6 +101,12 @@ fn run<R: Arrived>(case: &Case, hold: Hold<R>, fate: Fate, shows: bool) {
             hold.deliver();
             second
         }
+        Fate::KilledAnswerHeld => {
+            assert!(!shows || held.has_arrived(case), "{}: it has taken effect", case.topic);
+            first.kill_9();
+            hold.drop_it();
+            case.start_successor()
+        }
         Fate::Dropped => {
             hold.drop_it();
             first
@@ -90,23 +116,18 @@ fn run<R: Arrived>(case: &Case, hold: Hold<R>, fate: Fate, shows: bool) {
             first
         }
     };
-    assert_all_commits_are_ours(case, &last);
     case.finish(&last);
     assert_all_commits_are_ours(case, &last);
 }
 
-/// No commit ever wipes a plan: each carries metadata of ours.
+/// No commit that was sent would wipe a plan, and none that was accepted leads back.
 fn assert_all_commits_are_ours(case: &Case, daemon: &Daemon) {
-    let Some(proxy) = &case.kafka else { return };
-    for request in proxy.seen() {
-        for commit in request.commits() {
-            assert!(
-                commit.metadata.starts_with("sluice/1 "),
-                "{commit:?} without our metadata:\n{}",
-                daemon.log_tail()
-            );
-        }
+    let sent = case.kafka.iter().flat_map(KafkaProxy::seen);
+    for commit in sent.flat_map(|request| request.commits()) {
+        let is_ours = commit.metadata.starts_with("sluice/1 ");
+        assert!(is_ours, "{commit:?} without our metadata:\n{}", daemon.log_tail());
     }
+    verify::check_commits(kafka(), &case.group, &case.topic);
 }
 
 fn at_commits(
@@ -118,7 +139,7 @@ fn at_commits(
         let case = Case::behind_both(name, Data::Small, protocol);
         let rule = on_kind(Kind::OffsetCommit)
             .with_commit(move |commit| commit.partition == 0 && wanted(commit));
-        let hold = case.kafka_proxy().hold(rule, When::Before);
+        let hold = case.kafka_proxy().hold(rule, fate.held());
         run(&case, hold, fate, true);
     });
 }
@@ -126,7 +147,21 @@ fn at_commits(
 fn at_requests(name: &str, data: Data, shows: bool, rule: impl Fn() -> On<S3Request> + Sync) {
     all_at_once(&FATES, |fate| {
         let case = Case::new(name, data);
-        let hold = case.s3.hold(rule(), When::Before);
+        let hold = case.s3.hold(rule(), fate.held());
+        run(&case, hold, fate, shows);
+    });
+}
+
+/// Requests to S3 that are lost are the same under either protocol; who comes next is not.
+fn killed_at_requests_under_kip_848(
+    name: &str,
+    data: Data,
+    shows: bool,
+    rule: impl Fn() -> On<S3Request> + Sync,
+) {
+    all_at_once(&KILLED, |fate| {
+        let case = Case::under(Protocol::Consumer, name, data);
+        let hold = case.s3.hold(rule(), fate.held());
         run(&case, hold, fate, shows);
     });
 }
@@ -191,6 +226,27 @@ fn the_commit_of_an_end_with_the_next_plan_under_kip_848() {
 }
 
 #[test]
+fn the_commit_of_an_end_with_nothing_behind_it_under_kip_848() {
+    at_commits("end", Protocol::Consumer, is_last_end);
+}
+
+fn first_put() -> On<S3Request> {
+    on(Operation::PutObject).key("/partition=0/")
+}
+
+fn second_part() -> On<S3Request> {
+    on(Operation::UploadPart).skip(1)
+}
+
+fn claim_with_a_plan() -> On<S3Request> {
+    on(Operation::PutObject).key("_sluice/").and(|request| request.header("if-match").is_some())
+}
+
+fn completion() -> On<S3Request> {
+    on(Operation::CompleteMultipartUpload)
+}
+
+#[test]
 fn the_creation_of_the_claim() {
     at_requests("claim", Data::Small, true, || {
         on(Operation::PutObject).key("_sluice/").and(|request| request.key.ends_with("/0"))
@@ -199,21 +255,17 @@ fn the_creation_of_the_claim() {
 
 #[test]
 fn the_put_of_the_first_object() {
-    at_requests("put", Data::Small, true, || on(Operation::PutObject).key("/partition=0/"));
+    at_requests("put", Data::Small, true, first_put);
 }
 
 #[test]
 fn the_put_of_a_later_object() {
-    at_requests("later-put", Data::Small, true, || {
-        on(Operation::PutObject).key("/partition=0/").skip(2)
-    });
+    at_requests("later-put", Data::Small, true, || first_put().skip(2));
 }
 
 #[test]
 fn the_put_of_the_second_object_of_a_batch() {
-    at_requests("second-put", Data::Routes, true, || {
-        on(Operation::PutObject).key("/partition=0/").skip(1)
-    });
+    at_requests("second-put", Data::Routes, true, || first_put().skip(1));
 }
 
 #[test]
@@ -223,17 +275,30 @@ fn the_creation_of_an_upload() {
 
 #[test]
 fn the_second_part_of_an_upload() {
-    at_requests("part", Data::Large, false, || on(Operation::UploadPart).skip(1));
+    at_requests("part", Data::Large, false, second_part);
 }
 
 #[test]
 fn the_plan_that_is_written_into_the_claim() {
-    at_requests("claim-plan", Data::Large, false, || {
-        on(Operation::PutObject).key("_sluice/").and(|request| request.header("if-match").is_some())
-    });
+    at_requests("claim-plan", Data::Large, false, claim_with_a_plan);
 }
 
 #[test]
 fn the_completion_of_an_upload() {
-    at_requests("complete", Data::Large, true, || on(Operation::CompleteMultipartUpload));
+    at_requests("complete", Data::Large, true, completion);
+}
+
+#[test]
+fn the_put_of_the_first_object_under_kip_848() {
+    killed_at_requests_under_kip_848("put", Data::Small, true, first_put);
+}
+
+#[test]
+fn the_second_part_of_an_upload_under_kip_848() {
+    killed_at_requests_under_kip_848("part", Data::Large, false, second_part);
+}
+
+#[test]
+fn the_completion_of_an_upload_under_kip_848() {
+    killed_at_requests_under_kip_848("complete", Data::Large, true, completion);
 }

@@ -82,6 +82,10 @@ fn a_put_fails_and_heals() {
         Answer(409, "ConditionalRequestConflict", 1),
         Answer(403, "AccessDenied", 2),
         Answer(404, "NoSuchBucket", 2),
+        Answer(403, "RequestTimeTooSkewed", 1),
+        Answer(301, "PermanentRedirect", 1),
+        Answer(400, "AuthorizationHeaderMalformed", 1),
+        Answer(400, "ExpiredToken", 1),
         Hang,
         ResetBefore,
     ];

@@ -1,10 +1,12 @@
 //! What stops one partition, and only that one; and that it goes on once a person has acted.
 
+use aws_sdk_s3::primitives::ByteStream;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::case::{Case, DONE_IN, Data, Protocol, all_at_once};
+use crate::support::process::Signal;
 use crate::support::proxy::kafka::{Kind, on};
-use crate::support::{Daemon, kafka, s3};
+use crate::support::{Daemon, kafka, runtime, s3};
 
 /// Waits until partition 0 is stopped for this reason and partition 1 is done.
 #[track_caller]
@@ -34,6 +36,29 @@ fn an_object_of_another_program_under_our_name() {
     s3().delete(&case.bucket, &key);
     let daemon = case.settings.start();
     case.finish(&daemon);
+}
+
+/// What an object says about itself may be anybody's text.
+#[test]
+fn an_object_under_our_name_whose_metadata_cannot_be_read() {
+    let damaged: [&[(&str, &str)]; 3] = [
+        &[("sluice-version", "9"), ("sluice-batch", "0123456789abcdef")],
+        &[("sluice-version", "1"), ("sluice-batch", "0123456789abc")],
+        &[("sluice-version", "1"), ("sluice-batch", "0123456789abcdef"), ("sluice-first", "?")],
+    ];
+    all_at_once(&damaged, |metadata| {
+        let case = Case::new("damaged", Data::Small);
+        let key = format!("topics/{0}/partition=0/{0}+0+0000000000.json", case.topic);
+        let put = s3().client().put_object().bucket(&case.bucket).key(&key);
+        let put = metadata.iter().fold(put, |put, (name, value)| put.metadata(*name, *value));
+        runtime().block_on(put.body(ByteStream::from_static(b"damaged\n")).send()).unwrap();
+        let daemon = case.settings.launch();
+        wait_until_only_the_first_is_stopped(&case, &daemon, "unknown_object");
+        assert_eq!(s3().get(&case.bucket, &key), b"damaged\n");
+        s3().delete(&case.bucket, &key);
+        daemon.signal(Signal::Hangup);
+        case.finish(&daemon);
+    });
 }
 
 /// An object of another group: written by a daemon of ours, so that it names its batch.

@@ -2,8 +2,8 @@
 
 use super::support::daemon::Settings;
 use super::support::kafka::topics::numbered;
-use super::support::kafka::{NewRecord, Outcome};
-use super::support::{kafka, s3, unique, verify};
+use super::support::kafka::{NewRecord, Options, Outcome};
+use super::support::{Kafka, kafka, s3, unique, verify};
 use super::{SOON, Scene};
 
 /// Trailing control records have offsets and are never delivered.
@@ -72,6 +72,56 @@ fn new_topics_that_match_the_pattern_are_picked_up_while_running() {
     }
     daemon.stop_cleanly();
     assert!(s3().list(&bucket, &format!("topics/{}", topics[2])).is_empty());
+}
+
+/// It is no fault: a producer that starts later may create it.
+#[test]
+fn a_topic_that_does_not_exist_yet_is_waited_for() {
+    let scene = Scene::new("there", 1).hasty();
+    let later = unique("later");
+    let settings = scene
+        .settings
+        .clone()
+        .topics(&[&scene.topic, &later])
+        .set("kafka.properties.\"topic.metadata.refresh.interval.ms\"", "500");
+    scene.produce(&numbered(0..3, 1));
+    let daemon = settings.start();
+    scene.until_written(&daemon);
+    kafka().create_topic(&later, 1);
+    kafka().produce(&later, &numbered(0..3, 1));
+    daemon.wait_until("the new topic to be written", SOON, || {
+        (kafka().lag(&scene.group, &later) == 0).then_some(())
+    });
+    daemon.stop_cleanly();
+    verify::check_default_layout(kafka(), &later, s3(), &scene.bucket);
+    scene.check_default_layout();
+}
+
+/// Each broker leads partitions, and one of them the group; each is killed once.
+#[test]
+fn leaders_that_move_are_followed() {
+    let own = Kafka::start(Options { brokers: 3, ..Options::default() });
+    let bucket = s3().bucket("leaders");
+    own.create_topic("leaders", 6);
+    let settings = Settings::between(&own, s3(), "group", &bucket)
+        .topics(&["leaders"])
+        .set("seal.age", "\"200 ms\"");
+    let daemon = settings.start();
+    for broker in 0..3 {
+        let send = |round: usize| {
+            let first = (2 * broker + round) * 60;
+            own.produce("leaders", &numbered(first..first + 60, 6));
+        };
+        let written = || (own.lag("group", "leaders") == 0).then_some(());
+        send(0);
+        own.kill_9_broker(broker);
+        send(1);
+        daemon.wait_until("records to be written without a broker", 2 * SOON, written);
+        own.restart();
+    }
+    daemon.stop_cleanly();
+    verify::check_default_layout(&own, "leaders", s3(), &bucket);
+    verify::check_commits(&own, "group", "leaders");
 }
 
 /// Old offsets mean nothing in a new topic of the same name: by its id, or because the old

@@ -10,12 +10,15 @@
 mod support;
 
 mod bad_records;
+mod hostile;
 mod kafka_changes;
 mod limits;
 mod objects;
 mod process;
+mod rights;
 mod seals;
 mod starts;
+mod stops;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

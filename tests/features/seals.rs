@@ -99,3 +99,21 @@ fn a_clean_stop_writes_and_commits_to_the_end() {
     scene.check_default_layout();
     assert!(s3().unfinished_uploads(&scene.bucket).is_empty());
 }
+
+/// What is open when a partition is taken away is written by the one that has read it.
+#[test]
+fn a_partition_that_is_given_up_is_sealed() {
+    let scene = Scene::new("given-up", 2);
+    let first = scene.settings.start();
+    scene.produce(&numbered(0..10, 2));
+    scene.until_read(&first, 10);
+    let second = scene.settings.start();
+    first.wait_until("one of two batches to be sealed", SOON, || {
+        let sealed = first.metric("sluice_sealed_batches_total", &["reason=\"revoke\""]);
+        (sealed == 1.0 && scene.lag() == 5).then_some(())
+    });
+    first.stop_cleanly();
+    second.stop_cleanly();
+    scene.check_default_layout();
+    assert_eq!((scene.lag(), scene.objects().len()), (0, 2));
+}

@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use super::support::kafka::topics::numbered;
 use super::support::kafka::{NewRecord, Outcome};
-use super::support::{kafka, s3, unique, verify};
+use super::support::{Daemon, kafka, s3, unique, verify};
 use super::{SOON, Scene};
 
 /// Lets a daemon take all partitions and write so many records, and stops it.
@@ -18,9 +18,9 @@ fn run_once(scene: &Scene, records: usize, partitions: usize) {
     daemon.stop_cleanly();
 }
 
-/// Partition 1 goes on whatever happened to partition 0.
+/// Partition 1 goes on whatever happened to partition 0. Returns the daemon, which has ended.
 #[track_caller]
-fn expect_stop(scene: &Scene, reason: &str) {
+fn expect_stop(scene: &Scene, reason: &str) -> Daemon {
     let before = scene.texts();
     let daemon = scene.settings.start();
     scene.until_stopped(&daemon, 0, reason);
@@ -36,6 +36,14 @@ fn expect_stop(scene: &Scene, reason: &str) {
     after.retain(|key, _| !before.contains_key(key));
     let expected = format!("topics/{0}/partition=1/{0}+1+{1:010}.json", scene.topic, ends[1]);
     assert_eq!(after, super::expected([(expected, "\"more\"\n")]));
+    daemon
+}
+
+/// The key of a partition's claim, which stands.
+fn claim_key(scene: &Scene, partition: i32) -> String {
+    let keys = s3().list(&scene.bucket, "_sluice/");
+    let end = format!("/{}/{}/{partition}", scene.group, scene.topic);
+    keys.into_iter().find(|key| key.ends_with(&end)).unwrap()
 }
 
 #[test]
@@ -54,6 +62,17 @@ fn another_consumers_offsets_are_taken_over() {
     assert_eq!(texts.keys().collect::<Vec<_>>(), [&key(0, 4), &key(1, 6)]);
     assert_eq!(verify::count_lines(s3(), &scene.bucket, "topics/"), 6 + 4);
     assert!(kafka().committed(&scene.group, &scene.topic)[0].metadata.starts_with("sluice/"));
+}
+
+/// A position that no log has reached: the records below it were never written, or are another
+/// log's.
+#[test]
+fn an_offset_beyond_the_log_stops_its_partition() {
+    let scene = Scene::new("beyond", 2).hasty();
+    scene.produce(&numbered(0..10, 2));
+    kafka().commit_as_stranger(&scene.group, &scene.topic, 0, (1_000, ""));
+    kafka().commit_as_stranger(&scene.group, &scene.topic, 1, (5, ""));
+    expect_stop(&scene, "ahead_of_log");
 }
 
 /// They expire, or somebody deletes the group: "earliest" would write everything again.
@@ -77,6 +96,61 @@ fn offsets_reset_by_a_stranger_stop_where_a_claim_stands() {
     kafka().commit_as_stranger(&scene.group, &scene.topic, 0, (2, ""));
     expect_stop(&scene, "offsets_reset");
     assert_eq!(kafka().committed(&scene.group, &scene.topic)[0].offset, Some(2));
+}
+
+/// Another bucket, or somebody tidied up: our own commit says that nothing was lost.
+#[test]
+fn a_claim_that_was_deleted_is_created_anew_with_a_warning() {
+    let scene = Scene::new("unclaimed", 2).hasty();
+    run_once(&scene, 10, 2);
+    let key = claim_key(&scene, 0);
+    s3().delete(&scene.bucket, &key);
+    let daemon = scene.settings.start();
+    scene.produce(&numbered(10..20, 2));
+    scene.until_written(&daemon);
+    daemon.stop_cleanly();
+    scene.check_default_layout();
+    assert_eq!(claim_key(&scene, 0), key);
+    let log = daemon.log();
+    let is_warning = |line: &&str| line.contains("no claim stands for this partition");
+    let warnings: Vec<&str> = log.lines().filter(is_warning).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let named = format!("\"partition\":\"{}/0\"", scene.topic);
+    assert!(warnings[0].contains("\"WARN\"") && warnings[0].contains(&named), "{warnings:?}");
+}
+
+/// A commit of ours from earlier times came back: only the claim knows that it lies too low.
+#[test]
+fn a_commit_below_the_plan_in_the_claim_stops_its_partition() {
+    let scene = Scene::new("fallen", 2).hasty().set("s3.part_size", "\"5 MiB\"");
+    run_once(&scene, 10, 2);
+    let early = kafka().committed(&scene.group, &scene.topic)[0].clone();
+    run_once(&scene, 10, 2);
+    // One object of several parts: its plan is written into the claim.
+    let large = scene.settings.clone().set("seal.records", "24").set("seal.age", "\"1 h\"");
+    let value = format!("\"{}\"", "x".repeat(512 * 1024));
+    let daemon = large.start();
+    scene.produce(&(0..24).map(|_| NewRecord::of(value.clone())).collect::<Vec<_>>());
+    scene.until_written(&daemon);
+    daemon.stop_cleanly();
+    let commit = (early.offset.unwrap(), early.metadata.as_str());
+    kafka().commit_as_stranger(&scene.group, &scene.topic, 0, commit);
+    let daemon = expect_stop(&scene, "offsets_fell_back");
+    assert!(daemon.log().contains("see `sluice recover`"), "{}", daemon.log_tail());
+    assert_eq!(kafka().committed(&scene.group, &scene.topic)[0], early);
+}
+
+#[test]
+fn a_claim_that_cannot_be_read_stops_its_partition() {
+    for text in ["", "sluice/1 cla", "somebody else's"] {
+        let scene = Scene::new("unreadable", 2).hasty();
+        run_once(&scene, 10, 2);
+        let key = claim_key(&scene, 0);
+        s3().put(&scene.bucket, &key, text.as_bytes());
+        let daemon = expect_stop(&scene, "claim");
+        assert!(daemon.log().contains(&key), "{}", daemon.log_tail());
+        assert_eq!(s3().get(&scene.bucket, &key), text.as_bytes(), "it is left alone");
+    }
 }
 
 #[test]

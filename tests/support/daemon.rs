@@ -4,7 +4,6 @@
 //! says on its own HTTP pages, and waiting with the log's tail in the failure.
 //! It does not own: Kafka and S3; it is told where they are.
 
-use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -43,7 +42,7 @@ impl Settings {
             program: env!("CARGO_BIN_EXE_sluice").to_owned(),
         };
         settings
-            .set("kafka.bootstrap_servers", &list(&[bootstrap]))
+            .set("kafka.bootstrap_servers", &list(&bootstrap.split(',').collect::<Vec<_>>()))
             .set("kafka.group_id", &text(group))
             .set("s3.bucket", &text(bucket))
             .set("s3.endpoint", &text(endpoint))
@@ -135,7 +134,7 @@ impl Settings {
         clean_environment(&mut command);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let process = Process::start("sluice", command, &folder.path().join("log"));
-        Daemon { process: Mutex::new(process), address: OnceLock::new(), folder }
+        Daemon { process: Mutex::new(process), address: OnceLock::new(), _folder: folder }
     }
 
     /// Runs another subcommand to its end with this file: `command("check", &["--offline"])`.
@@ -156,7 +155,8 @@ pub struct Daemon {
     process: Mutex<Process>,
     /// Where its pages are, once it said so.
     address: OnceLock<String>,
-    folder: TempDir,
+    /// With its file and its log, gone with it.
+    _folder: TempDir,
 }
 
 impl Daemon {
@@ -223,11 +223,6 @@ impl Daemon {
 
     pub fn log_tail(&self) -> String {
         self.process.lock().unwrap().log_tail()
-    }
-
-    /// The file it runs with; SIGHUP reads it again.
-    pub fn config_file(&self) -> std::path::PathBuf {
-        Path::new(self.folder.path()).join("connector.toml")
     }
 
     /// Where its pages are; waits until the log says so.

@@ -6,6 +6,7 @@
 //! nor the installation (`install.rs`).
 
 pub mod groups;
+pub mod rights;
 pub mod topics;
 
 use std::collections::BTreeMap;

@@ -76,6 +76,21 @@ fn compare_partition(expected: &[TopicRecord], objects: &Objects) -> Result<(), 
     if missing.is_empty() { Ok(()) } else { Err(format!("no object has the offsets {missing:?}")) }
 }
 
+/// Panics unless every commit that the broker accepted carries our metadata, and none lies below
+/// the one before it of the same partition: the frontier never falls back.
+#[track_caller]
+pub fn check_commits(kafka: &Kafka, group: &str, topic: &str) {
+    let history = kafka.commit_history(group, topic);
+    assert!(!history.is_empty(), "`{group}` has committed nothing for `{topic}`");
+    let mut frontiers: BTreeMap<i32, i64> = BTreeMap::new();
+    for commit in &history {
+        assert!(commit.metadata.starts_with("sluice/1 "), "{commit:?} would wipe a plan");
+        let offset = commit.offset.expect("a commit has an offset");
+        let frontier = frontiers.insert(commit.partition, offset);
+        assert!(frontier <= Some(offset), "{commit:?} was accepted after {frontier:?}");
+    }
+}
+
 /// Panics unless [`compare_contents`] finds every record once.
 #[track_caller]
 pub fn check_contents(kafka: &Kafka, topic: &str, s3: &S3Server, bucket: &str, prefix: &str) {

@@ -131,6 +131,12 @@ impl ClientRun {
                     worker.mailbox.send(Mail::Seal);
                 }
             }
+            if control.take_try_again() {
+                info!("every stopped partition is tried again, as was asked");
+                for worker in &parts.workers {
+                    worker.mailbox.send(Mail::TryAgain);
+                }
+            }
             let now = parts.clock.uptime();
             self.check(parts, now)?;
             watcher.written(parts.metrics.totals().written_records);

@@ -51,12 +51,22 @@ impl Worker {
                     self.drive(address, Input::Seal(SealReason::Request));
                 }
             }
+            Mail::TryAgain => {
+                for address in self.stopped_addresses() {
+                    self.restart(address);
+                }
+            }
             Mail::Stop => self.is_stopping = true,
         }
     }
 
     pub(super) fn addresses(&self) -> Vec<Address> {
         self.slots.keys().copied().collect()
+    }
+
+    fn stopped_addresses(&self) -> Vec<Address> {
+        let stopped = self.slots.iter().filter(|(_, slot)| slot.stopped.is_some());
+        stopped.map(|(address, _)| *address).collect()
     }
 
     fn client_gone(&mut self, done: &SyncSender<()>) {

@@ -14,7 +14,7 @@ use crate::model::{ObjectKey, Offset, TopicPartition, Uptime};
 use crate::s3::{Claim, Claims, Etag};
 
 /// A stopped partition is tried again this often.
-pub(super) const TRY_AGAIN: Duration = Duration::from_secs(600);
+const TRY_AGAIN: Duration = Duration::from_secs(600);
 /// Messages of one partition that are kept aside before it is paused.
 pub(super) const ASIDE_MAX: usize = 1_000;
 
@@ -103,8 +103,12 @@ impl Slot {
     /// Returns whether the machine has a deadline that has come, or a stop is to be tried again.
     pub(super) fn is_due(&self, now: Uptime) -> bool {
         let machine = self.machine().and_then(Partition::poll_deadline);
-        let again = self.stopped.as_ref().map(|(_, since)| since.after(TRY_AGAIN));
-        machine.is_some_and(|at| at <= now) || again.is_some_and(|at| at <= now)
+        machine.is_some_and(|at| at <= now) || self.must_try_again(now)
+    }
+
+    /// Returns whether the partition was stopped so long ago that it is tried again.
+    pub(super) fn must_try_again(&self, now: Uptime) -> bool {
+        self.stopped.as_ref().is_some_and(|(_, since)| since.after(TRY_AGAIN) <= now)
     }
 
     /// Answers everybody who waits for the drain.
@@ -128,5 +132,26 @@ impl Slot {
             State::Running(_) if !self.drain.is_empty() => "draining",
             State::Running(_) => "reading",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::metrics::{Metrics, PartitionSeries};
+
+    fn at(seconds: u64) -> Uptime {
+        Uptime::ZERO.after(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_stopped_partition_is_tried_again_after_ten_minutes() {
+        let partition = TopicPartition::new("pin", 0).unwrap();
+        let metrics = Metrics::new(PartitionSeries::Shown).unwrap().partition_assigned(&partition);
+        let mut slot = Slot::new(partition, metrics);
+        assert!(!slot.is_due(at(10_000)), "it was never stopped");
+        slot.stopped = Some((StopReason::UploadsLost { times: 4 }, at(100)));
+        let due = [at(100), at(699), at(700), at(10_000)].map(|now| slot.is_due(now));
+        assert_eq!(due, [false, false, true, true]);
     }
 }

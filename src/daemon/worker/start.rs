@@ -139,7 +139,7 @@ impl Worker {
         self.around.metrics.partition_stopped(&partition, reason.label());
         self.around.metrics.error_handled("partition_stopped");
         let text = format!("{partition}: {reason}");
-        let remedy = "the others go on; this one is tried again every 10 minutes";
+        let remedy = "the others go on; this one is tried again every 10 minutes and on SIGHUP";
         self.around.status.error_seen(SeenError::new(wall(), "stopped", &text, remedy));
         slot.stopped = Some((reason, now));
         slot.tell_drained();
@@ -147,8 +147,7 @@ impl Worker {
 
     /// Tries a stopped partition again when its time has come.
     pub(super) fn try_again(&mut self, address: Address, now: Uptime) {
-        let since = self.slots.get(&address).and_then(|slot| slot.stopped.as_ref());
-        if since.is_some_and(|(_, since)| now >= since.after(super::slot::TRY_AGAIN)) {
+        if self.slots.get(&address).is_some_and(|slot| slot.must_try_again(now)) {
             self.restart(address);
         }
     }

@@ -49,6 +49,31 @@ impl Kafka {
         committed.collect()
     }
 
+    /// Every commit that the broker has accepted from this group for this topic, oldest first, from
+    /// the log that it keeps them in.
+    pub fn commit_history(&self, group: &str, topic: &str) -> Vec<Committed> {
+        let log = self.read_topic("__consumer_offsets");
+        let commits = log.iter().filter_map(|record| {
+            let mut key = Fields(record.key.as_deref()?);
+            // 0 and 1 are keys of commits; others are those of groups.
+            if !matches!(key.i16(), 0 | 1) || key.text() != group || key.text() != topic {
+                return None;
+            }
+            let partition = key.i32();
+            let mut value = Fields(record.value.as_deref()?);
+            let version = value.i16();
+            let offset = Some(value.i64());
+            let _leader_epoch = value.i32();
+            let metadata = match version {
+                3 => value.text(),
+                4 => value.compact_text(),
+                other => panic!("a commit of version {other}, which no Kafka of ours writes"),
+            };
+            Some(Committed { partition, offset, metadata })
+        });
+        commits.collect()
+    }
+
     /// Offsets of the topic that the group has not committed yet; without a commit, all of them.
     pub fn lag(&self, group: &str, topic: &str) -> i64 {
         let ends = self.end_offsets(topic);
@@ -104,6 +129,53 @@ impl Kafka {
 
     fn in_group(&self, group: &str) -> BaseConsumer {
         self.client().set("group.id", group).set("enable.auto.commit", "false").create().unwrap()
+    }
+}
+
+/// What is left of a record of `__consumer_offsets`.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let (field, rest) = self.0.split_first_chunk().expect("a field of that length");
+        self.0 = rest;
+        *field
+    }
+
+    fn i16(&mut self) -> i16 {
+        i16::from_be_bytes(self.take())
+    }
+
+    fn i32(&mut self) -> i32 {
+        i32::from_be_bytes(self.take())
+    }
+
+    fn i64(&mut self) -> i64 {
+        i64::from_be_bytes(self.take())
+    }
+
+    fn text(&mut self) -> String {
+        let length = usize::try_from(self.i16()).unwrap();
+        self.text_of(length)
+    }
+
+    /// Its length plus one comes first, seven bits in a byte, the lowest first.
+    fn compact_text(&mut self) -> String {
+        let (mut length, mut shift) = (0, 0);
+        loop {
+            let [byte] = self.take();
+            length |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                return self.text_of(length - 1);
+            }
+        }
+    }
+
+    fn text_of(&mut self, length: usize) -> String {
+        let (text, rest) = self.0.split_at(length);
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).unwrap()
     }
 }
 
