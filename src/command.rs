@@ -36,8 +36,10 @@ enum Command {
     Emulate(emulate::Arguments),
 }
 
-/// Runs what the command line asks for.
+/// Runs what the command line asks for. To be called first in the process, before any thread.
 pub fn main() -> ExitCode {
+    #[cfg(target_env = "gnu")]
+    crate::kafka::ffi::map_large_blocks();
     let Arguments { common, command } = Arguments::parse();
     let code = match command {
         Command::Run(arguments) => run::main(&common, &arguments),

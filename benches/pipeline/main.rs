@@ -5,6 +5,9 @@
 //! `-- --only seal` runs the parts whose name contains the word, `-- --runs 5 --gigabytes 2`
 //! makes it longer.
 //!
+//! `-- --only memory` shows what `limits.memory` holds when S3 is slower than Kafka and then takes
+//! nothing: the peak of resident memory, and the most that the budget counted.
+//!
 //! The sink speaks plain HTTP, where bodies are signed with SHA-256; over HTTPS that work falls
 //! away and encryption comes instead.
 
@@ -15,6 +18,7 @@ mod support;
 
 mod feed;
 mod measure;
+mod memory;
 mod sink;
 mod spread;
 mod usage;
@@ -23,6 +27,7 @@ use clap::Parser;
 use sluice::command::posts::Kind;
 
 use measure::{Bench, Stream};
+use memory::Shape;
 use sink::Sink;
 use support::Kafka;
 use support::kafka::Options;
@@ -60,6 +65,22 @@ const STREAMS: [Stream; 5] = [
 /// Topics and partitions of each, for objects of one record; the first three are the users' own.
 const SMALL: [(usize, usize); 3] = [(3, 1), (1, 1), (1, 12)];
 
+/// What is written while S3 is slower than Kafka, and then takes nothing.
+const SHAPES: [Shape; 7] = [
+    Shape::new("memory pin none", Kind::Pin),
+    Shape { compression: "gzip", ..Shape::new("memory pin gzip", Kind::Pin) },
+    Shape { compression: "zstd", ..Shape::new("memory pin zstd", Kind::Pin) },
+    Shape { format: "raw", ..Shape::new("memory pin raw", Kind::Pin) },
+    Shape { partitions: 64, ..Shape::new("memory pin none, 64 partitions", Kind::Pin) },
+    Shape {
+        path: "{topic}/{field:/category}",
+        ..Shape::new("memory pin none, by category", Kind::Pin)
+    },
+    Shape::new("memory geo none", Kind::Geo),
+];
+/// Of `limits.memory`: the default, and the smallest.
+const LIMITS_MIB: [u64; 2] = [256, 64];
+
 fn main() {
     let arguments = Arguments::parse();
     if arguments.role.as_deref() == Some(sink::ROLE) {
@@ -72,6 +93,7 @@ fn main() {
     let sink = Sink::start();
     let mut bench = Bench::new(&kafka, &sink, &arguments);
     bench.streams(&STREAMS);
+    bench.memory(&SHAPES, &LIMITS_MIB);
     bench.objects_of_one_record(&SMALL);
     bench.latency();
     bench.idle();

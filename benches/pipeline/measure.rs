@@ -33,8 +33,8 @@ pub struct Stream {
 /// The servers, and topics that several measurements read.
 pub struct Bench<'a> {
     kafka: &'a Kafka,
-    sink: &'a Sink,
-    arguments: &'a Arguments,
+    pub sink: &'a Sink,
+    pub arguments: &'a Arguments,
     topics: BTreeMap<String, Topic>,
 }
 
@@ -51,17 +51,22 @@ impl<'a> Bench<'a> {
         Self { kafka, sink, arguments, topics: BTreeMap::new() }
     }
 
-    fn wants(&self, name: &str) -> bool {
+    pub fn wants(&self, name: &str) -> bool {
         name.contains(self.arguments.only.as_str())
     }
 
-    fn topic(&mut self, name: &str, kind: Kind, partitions: usize, value_bytes: f64) -> Topic {
+    pub fn topic(&mut self, name: &str, kind: Kind, partitions: usize, value_bytes: f64) -> Topic {
         let kafka = self.kafka;
         let made = || fill(kafka, name, kind, partitions, value_bytes as u64);
         self.topics.entry(name.to_owned()).or_insert_with(made).clone()
     }
 
-    fn settings(&self, topics: &[&str]) -> Settings {
+    pub fn bytes_of(&self, kind: Kind) -> f64 {
+        let bytes = self.arguments.gigabytes * 1e9;
+        if kind == Kind::Geo { bytes / 4.0 } else { bytes }
+    }
+
+    pub fn settings(&self, topics: &[&str]) -> Settings {
         let settings = Settings::new(
             &self.kafka.bootstrap(),
             &self.sink.endpoint(),
@@ -86,8 +91,7 @@ impl<'a> Bench<'a> {
             "requests/object",
         ]);
         for stream in wanted {
-            let bytes = self.arguments.gigabytes * 1e9;
-            let bytes = if stream.kind == Kind::Geo { bytes / 4.0 } else { bytes };
+            let bytes = self.bytes_of(stream.kind);
             let topic = self.topic(stream.kind.as_str(), stream.kind, PARTITIONS, bytes);
             let runs: Vec<Run> =
                 (0..self.arguments.runs).map(|_| self.stream(stream, &topic)).collect();

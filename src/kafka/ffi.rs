@@ -1,7 +1,8 @@
 //! The calls of librdkafka that the crate does not offer, or not as needed, with a safe face.
 //!
 //! It owns: every `unsafe` block of this program; queues, batches of messages, commits, committed
-//! offsets, membership, assignment, what describes topics and groups.
+//! offsets, membership, assignment, what describes topics and groups, and how the allocator that
+//! librdkafka shares with us keeps large blocks.
 //! It does not own: the client (a `BaseConsumer` of the crate), its callbacks, any rule of the
 //! protocol.
 //!
@@ -10,6 +11,8 @@
 //! whatever only looks borrows a `Client`.
 #![allow(unsafe_code)]
 
+#[cfg(target_env = "gnu")]
+mod allocator;
 mod assignment;
 mod batch;
 mod code;
@@ -30,6 +33,8 @@ use std::time::Duration;
 use rdkafka::bindings::rd_kafka_t;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 
+#[cfg(target_env = "gnu")]
+pub use allocator::map_large_blocks;
 pub use assignment::{CallError, Committed};
 pub use batch::{Batch, Content, Message, Place};
 pub use code::ErrorCode;
