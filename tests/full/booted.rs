@@ -12,7 +12,7 @@ use crate::support::kafka::topics::numbered;
 use crate::support::proxy::s3::{Canned, Operation, on};
 use crate::support::s3::{ACCESS_KEY, SECRET_KEY};
 use crate::support::systemd::Machine;
-use crate::support::{full_set, kafka, ports, s3, unique, verify, wait};
+use crate::support::{full_set, kafka, ports, report, s3, unique, verify, wait};
 
 /// A debug build on a loaded machine, a session that ends, a restart.
 const SOON: Duration = Duration::from_secs(120);
@@ -173,7 +173,7 @@ fn the_shipped_unit_starts_writes_and_drains() {
     assert_eq!(machine.property(SERVICE, "ActiveState"), "inactive");
     assert_eq!(machine.property(SERVICE, "Result"), "success");
     assert_eq!(machine.property(SERVICE, "ExecMainStatus"), "0");
-    eprintln!("booted systemd: started (`{state}`), wrote, stopped with everything committed");
+    report(&format!("booted systemd: started (`{state}`), wrote, stopped with all committed"));
 }
 
 /// Stopped processes feed nothing: systemd kills this one and starts another, which finishes what
@@ -203,7 +203,7 @@ fn a_process_that_hangs_is_killed_and_replaced() {
     assert_eq!(machine.property(SERVICE, "NRestarts"), "1");
     machine.run(&["systemctl", "stop", SERVICE]);
     scene.check();
-    eprintln!("booted systemd: the watchdog replaced a process that hung, nothing lost or doubled");
+    report("booted systemd: the watchdog replaced a process that hung, nothing lost or doubled");
 }
 
 /// A restart would find the same file.

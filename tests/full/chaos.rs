@@ -16,7 +16,7 @@ use crate::support::independent::{self, Report};
 use crate::support::kafka::Options;
 use crate::support::kafka::topics::numbered;
 use crate::support::process::{self, Process};
-use crate::support::{Daemon, Kafka, full_set, kafka, s3, scratch, unique, wait};
+use crate::support::{Daemon, Kafka, full_set, kafka, report, s3, scratch, unique, wait};
 
 /// The topics of the emulation, behind a prefix.
 const TOPICS: [&str; 3] = ["pin", "geo", "user"];
@@ -225,19 +225,19 @@ fn two_instances_and_their_broker_suffer(protocol: &'static str, seed: u64) {
 /// The closing line of a run.
 fn close(plan: &Plan, blows: &[Blow], outcome: &Outcome) {
     let count = |blow| blows.iter().filter(|one| **one == blow).count();
-    let Outcome { report, replays } = outcome;
-    eprintln!(
+    let Outcome { report: found, replays } = outcome;
+    report(&format!(
         "chaos, {} {}: {} records once each in {} objects; {} kills, {} zombies, {} kills of the \
          broker, {replays} plans replayed; the last object {:.1} s behind its record",
         plan.instances,
         plan.protocol,
-        report.records,
-        report.objects,
+        found.records,
+        found.objects,
         count(Blow::Kill),
         count(Blow::Sleep),
         count(Blow::KillBroker),
-        report.behind_s
-    );
+        found.behind_s
+    ));
 }
 
 #[test]

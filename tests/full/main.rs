@@ -4,9 +4,8 @@
 //! Spark and DuckDB.
 //! It does not own: the old coordinator (`groups.rs`), the conformance suite (`s3_conformance.rs`).
 
-// Functions beside the tests are not covered by `allow-unwrap-in-tests`; the closing lines of what
-// was done are for people.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+// Functions beside the tests are not covered by `allow-unwrap-in-tests`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::support::daemon::Settings;
 use crate::support::kafka::NewRecord;
 use crate::support::s3::{ACCESS_KEY, REGION, SECRET_KEY};
-use crate::support::{S3Server, full_set, install, kafka, minio, s3, unique};
+use crate::support::{S3Server, full_set, install, kafka, minio, report, s3, unique};
 
 const DONE_IN: Duration = Duration::from_secs(60);
 const PARTITIONS: usize = 2;
@@ -124,7 +124,7 @@ fn spark_reads_what_was_written() {
         let sums = read(&spark.python, SPARK, s3(), &path, &spark.jars);
         assert_eq!(sums, expected(), "{compression}");
     }
-    eprintln!("Spark: {RECORDS} records each in plain and gzip, counts and sums as sent");
+    report(&format!("Spark: {RECORDS} records each in plain and gzip, counts and sums as sent"));
 }
 
 #[test]
@@ -137,5 +137,5 @@ fn duckdb_reads_what_was_written() {
         let path = write(minio(), compression);
         assert_eq!(read(&python, DUCKDB, minio(), &path, pattern), expected(), "{compression}");
     }
-    eprintln!("DuckDB: {RECORDS} records each in plain and gzip, counts and sums as sent");
+    report(&format!("DuckDB: {RECORDS} records each in plain and gzip, counts and sums as sent"));
 }

@@ -15,7 +15,7 @@ use crate::support::kafka::NewRecord;
 use crate::support::kafka::topics::numbered;
 use crate::support::proxy::When;
 use crate::support::proxy::s3::{Canned, Operation, S3Proxy, on};
-use crate::support::{Daemon, full_set, kafka, minio, runtime, unique, verify};
+use crate::support::{Daemon, full_set, kafka, minio, report, runtime, unique, verify};
 
 /// A session that ends, a replay, and MinIO's 30 s of patience with a stalled writer.
 const DONE_IN: Duration = Duration::from_secs(150);
@@ -140,6 +140,7 @@ fn a_kill_between_plan_and_publish_is_finished() {
         let scene = Scene::large("uploaded");
         kill_between_plan_and_publish(&scene, Operation::CompleteMultipartUpload, is_delivered);
     }
+    report("MinIO: four kills between plan and publish, each finished as planned");
 }
 
 /// The second Complete of an upload is refused here, where versitygw says 200 again.

@@ -32,6 +32,7 @@ pub mod systemd;
 pub mod verify;
 pub mod wait;
 
+use std::io::Write as _;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -80,4 +81,9 @@ pub fn full_set(test: &str) -> bool {
         eprintln!("`{test}` belongs to the full set (`SLUICE_TESTS=full`): not run");
     }
     full
+}
+
+/// Says what a long test did, also when it passes: the capture of its output takes macros only.
+pub fn report(line: &str) {
+    std::io::stderr().write_all(format!("full set: {line}\n").as_bytes()).unwrap();
 }
