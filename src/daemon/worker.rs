@@ -15,6 +15,8 @@ mod read;
 mod report;
 mod slot;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::rc::Weak;

@@ -113,6 +113,11 @@ impl Worker {
         let message = batch.get(index)?;
         let is_tight = self.privileged.is_some_and(|privileged| privileged != address);
         let slot = self.slots.get(&address)?;
+        if let Content::Error { code, .. } = message.content() {
+            // Comes once, and ends the fetching: it is heard whatever becomes of records.
+            self.partition_error(address, code);
+            return None;
+        }
         if slot.must_seek {
             return None; // struck out: the seek is still to come
         }
@@ -122,8 +127,7 @@ impl Worker {
         if slot.machine().is_none() || slot.stopped.is_some() || !slot.drain.is_empty() {
             return None;
         }
-        let is_record = matches!(message.content(), Content::Record(_) | Content::End(_));
-        if is_tight || !is_record || self.aside >= ASIDE_SUM_MAX || !self.may_pin(batch) {
+        if is_tight || self.aside >= ASIDE_SUM_MAX || !self.may_pin(batch) {
             self.strike_out(address);
             return None;
         }
@@ -183,10 +187,8 @@ impl Worker {
         let partition = slot.partition.clone();
         match partition_fault(code) {
             PartitionFault::OutOfRange => {
-                if !slot.asks_watermarks {
-                    slot.asks_watermarks = true;
-                    self.around.settler.watermarks(address, &partition, &self.mailbox);
-                }
+                slot.is_out_of_range = true;
+                self.ask_if_out_of_range(address);
             }
             PartitionFault::Unknown => {
                 warn!(%partition, %code, "the partition is unknown to the brokers");
@@ -198,6 +200,17 @@ impl Worker {
                 self.around.metrics.error_handled("fetch");
             }
         }
+    }
+
+    /// Asks how far the log reaches, if the position was out of range and there is a machine to
+    /// judge it.
+    pub(super) fn ask_if_out_of_range(&mut self, address: Address) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        if !slot.is_out_of_range || slot.asks_watermarks || slot.machine().is_none() {
+            return;
+        }
+        (slot.is_out_of_range, slot.asks_watermarks) = (false, true);
+        self.around.settler.watermarks(address, &slot.partition, &self.mailbox);
     }
 
     /// Reads what was kept aside for partitions that can take records again, and lets those that

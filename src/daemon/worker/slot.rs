@@ -69,6 +69,8 @@ pub(super) struct Slot {
     pub(super) metrics: PartitionMetrics,
     /// The log's ends were asked for, because the position was out of range.
     pub(super) asks_watermarks: bool,
+    /// Kafka said so before there was a machine; it says so once.
+    pub(super) is_out_of_range: bool,
 }
 
 impl Slot {
@@ -90,6 +92,7 @@ impl Slot {
             last_key: None,
             metrics,
             asks_watermarks: false,
+            is_out_of_range: false,
         }
     }
 

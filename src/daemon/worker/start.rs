@@ -119,6 +119,7 @@ impl Worker {
         slot.stopped = None;
         self.around.metrics.partition_resumed(&slot.partition);
         self.carry_out(address);
+        self.ask_if_out_of_range(address);
     }
 
     /// Stops a partition that has no machine.
