@@ -110,12 +110,7 @@ impl Rebalancer {
                 Vec::new()
             }
         };
-        if committed.iter().any(|found| found.error.is_some()) {
-            warn!("some committed offsets could not be read: the group is entered anew");
-            self.gate.order(Order::Resubscribe);
-        }
-        let committed: Vec<_> =
-            committed.into_iter().filter(|found| found.error.is_none()).collect();
+        let committed = self.readable(committed);
         let placed: Vec<_> = committed.iter().map(|found| self.place(&found.partition)).collect();
         let offsets: Vec<_> = partitions
             .iter()
@@ -135,6 +130,17 @@ impl Rebalancer {
             let Some(mailbox) = mailbox else { continue };
             self.introduce(&mailbox, found);
         }
+    }
+
+    /// Leaves out what was answered with an error: it is no sign that nothing is committed.
+    fn readable(&self, mut committed: Vec<Committed>) -> Vec<Committed> {
+        let asked = committed.len();
+        committed.retain(|found| found.error.is_none());
+        if committed.len() < asked {
+            warn!("some committed offsets could not be read: the group is entered anew");
+            self.gate.order(Order::Resubscribe);
+        }
+        committed
     }
 
     fn introduce(&self, mailbox: &Mailbox, committed: Committed) {
@@ -172,7 +178,7 @@ impl Rebalancer {
         self.let_go(&dead);
         match client.committed(&dead, self.limits.committed) {
             Ok(committed) => {
-                for found in committed {
+                for found in self.readable(committed) {
                     let worker = self.lock().assigned.get(&found.partition).copied();
                     let mailbox = worker.and_then(|at| self.mailbox(at));
                     if let Some(mailbox) = mailbox {
@@ -326,4 +332,32 @@ impl Group for Rebalancer {
 fn offset_of(committed: &[Committed], partition: &TopicPartition) -> Offset {
     let found = committed.iter().find(|found| found.partition == *partition);
     found.and_then(|found| found.offset).unwrap_or(Offset::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::metrics::PartitionSeries;
+    use crate::kafka::Protocol;
+    use crate::kafka::ffi::ErrorCode;
+
+    fn committed(index: i32, error: Option<ErrorCode>) -> Committed {
+        let partition = TopicPartition::new("pin", index).unwrap();
+        Committed { partition, offset: None, metadata: Vec::new(), error }
+    }
+
+    #[test]
+    fn a_committed_offset_that_could_not_be_read_is_not_taken_for_none() {
+        let (clock, metrics) = (Clock::start(), Metrics::new(PartitionSeries::Shown).unwrap());
+        let gate = Gate::new(Protocol::Classic, clock, metrics.clone());
+        let limits = GroupLimits { drain: LOOK, committed: LOOK };
+        let told = (metrics, Status::new());
+        let group = Rebalancer::new(Arc::clone(&gate), limits, clock, told);
+        let loading = ErrorCode::new(14); // COORDINATOR_LOAD_IN_PROGRESS
+        let found = group.readable(vec![committed(0, loading), committed(1, None)]);
+        assert_eq!(found, [committed(1, None)]);
+        assert_eq!(gate.take_order(), Some(Order::Resubscribe));
+        assert_eq!(group.readable(found.clone()), found);
+        assert_eq!(gate.take_order(), None);
+    }
 }
