@@ -9,6 +9,7 @@
 
 mod act;
 mod claim;
+mod log_end;
 mod mail;
 mod memory;
 mod read;

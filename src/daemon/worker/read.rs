@@ -169,8 +169,7 @@ impl Worker {
             }
             Content::End(end) => {
                 if let Some(slot) = self.slots.get_mut(&address) {
-                    slot.log_end = Some(end);
-                    slot.metrics.log_end_known(end);
+                    slot.log_end_is(end);
                 }
                 self.drive(address, Input::EndOfLog(end));
                 None

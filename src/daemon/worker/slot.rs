@@ -71,6 +71,11 @@ pub(super) struct Slot {
     pub(super) asks_watermarks: bool,
     /// Kafka said so before there was a machine; it says so once.
     pub(super) is_out_of_range: bool,
+    /// The log's end was asked for, because it is not fetched.
+    pub(super) asks_log_end: bool,
+    pub(super) ask_log_end_at: Option<Uptime>,
+    /// What stood committed before there was a machine.
+    pub(super) committed: Option<Offset>,
 }
 
 impl Slot {
@@ -93,7 +98,23 @@ impl Slot {
             metrics,
             asks_watermarks: false,
             is_out_of_range: false,
+            asks_log_end: false,
+            ask_log_end_at: None,
+            committed: None,
         }
+    }
+
+    /// Notes an end of the log; those that fetches and answers say may be older than what is known.
+    pub(super) fn log_end_is(&mut self, end: Offset) {
+        let end = self.log_end.map_or(end, |known| known.max(end));
+        self.log_end = Some(end);
+        self.metrics.log_end_known(end);
+    }
+
+    /// Notes where the group stands, before there is a machine.
+    pub(super) fn committed_is(&mut self, committed: Offset) {
+        self.committed = Some(committed);
+        self.metrics.committed(committed);
     }
 
     pub(super) fn machine(&self) -> Option<&Partition> {

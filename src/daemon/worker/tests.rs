@@ -2,6 +2,7 @@
 //! does with what Kafka says while its machine takes no records.
 
 mod errors;
+mod lag;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
