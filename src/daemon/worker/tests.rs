@@ -1,6 +1,7 @@
 //! One worker with one partition, driven by hand, against the broker inside librdkafka: what it
 //! does with what Kafka says while its machine takes no records.
 
+mod claims;
 mod errors;
 mod lag;
 
