@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::slot::{ASIDE_MAX, Kept, State};
 use super::{WAIT_MAX, Worker};
@@ -151,7 +151,12 @@ impl Worker {
     }
 
     /// Gives the machine what the message says.
-    fn feed(&mut self, now: Now, address: Address, message: &Message<'_>) -> Option<u64> {
+    pub(super) fn feed(
+        &mut self,
+        now: Now,
+        address: Address,
+        message: &Message<'_>,
+    ) -> Option<u64> {
         match message.content() {
             Content::Record(record) => {
                 let bytes = record.value.map_or(0, <[u8]>::len);
