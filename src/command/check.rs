@@ -147,10 +147,5 @@ fn add_topics(report: &mut Report, topics: Result<Vec<Effective>, NameError>) ->
 
 /// Returns the topics of the cluster that are meant.
 fn meant(settings: &Settings, all: Vec<Topic>) -> Vec<Topic> {
-    match &settings.kafka.topics {
-        Topics::Names(names) => names.clone(),
-        Topics::Pattern(pattern) => {
-            all.into_iter().filter(|topic| pattern.matches(topic)).collect()
-        }
-    }
+    settings.kafka.topics.among(all)
 }
