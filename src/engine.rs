@@ -22,8 +22,8 @@ mod stop;
 
 pub use batch::{Part, Random, SealedObject, Workshop};
 pub use committer::{
-    Address, CommitAnswer, CommitEntry, CommitRequest, Committer, FaultCode, GroupProtocol,
-    Membership, Outcome,
+    Address, CommitAnswer, CommitEntry, CommitRequest, Committer, FREEZE_MAX, FaultCode,
+    GroupProtocol, Membership, Outcome,
 };
 pub use digest::{Digest, DigestEntry};
 pub use object::{ObjectDescription, ObjectId, ObjectSizes, PART_BYTES_MIN, PARTS_MAX};

@@ -4,6 +4,10 @@
 //! are handed to librdkafka, so that nothing of a dead token is enqueued after its death.
 //! It does not own: what is committed (the machines), when tokens die (the group).
 
+mod orphans;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +23,8 @@ use crate::engine::{
 use crate::kafka::ffi::{self, ClientHandle, CommitQueue, CommitWaker};
 use crate::kafka::{Protocol, commit_fault};
 use crate::model::{Offset, TopicPartition, Uptime};
+
+use orphans::Orphans;
 
 /// How long the commit thread waits for an answer before it looks around.
 const POLL: Duration = Duration::from_millis(200);
@@ -37,6 +43,7 @@ struct Inner {
     mailboxes: BTreeMap<Address, Mailbox>,
     next_address: u64,
     order: Option<Order>,
+    orphans: Orphans,
     sent_at: Uptime,
     is_closed: bool,
 }
@@ -63,6 +70,7 @@ impl Gate {
             mailboxes: BTreeMap::new(),
             next_address: 1,
             order: None,
+            orphans: Orphans::default(),
             sent_at: Uptime::ZERO,
             is_closed: false,
         };
@@ -91,6 +99,7 @@ impl Gate {
         let mut inner = self.lock();
         let address = inner.new_address();
         inner.committer.assigned(address, partition.clone());
+        inner.orphans.remove(partition);
         inner.mailboxes.insert(address, mailbox.clone());
         address
     }
@@ -126,11 +135,20 @@ impl Gate {
         for address in &addresses {
             inner.mailboxes.remove(address);
         }
+        for partition in partitions {
+            inner.orphans.remove(partition);
+        }
         addresses
     }
 
+    /// Kills one token, while its partition stays assigned until a rebalance takes it, or the group
+    /// is entered anew.
     pub(super) fn kill_address(&self, address: Address) {
+        let now = self.clock.uptime();
         let mut inner = self.lock();
+        if let Some(partition) = inner.committer.partition_of(address).cloned() {
+            inner.orphans.add(partition, now);
+        }
         inner.committer.kill(&[address]);
         inner.mailboxes.remove(&address);
     }
@@ -190,6 +208,7 @@ impl Gate {
         let mut inner = self.lock();
         inner.committer.client_is_new();
         inner.mailboxes.clear();
+        inner.orphans.clear();
         (inner.order, inner.is_closed) = (None, false);
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.waker());
         Ok(CommitLoop { queue, request: None })
@@ -250,6 +269,13 @@ impl Inner {
         Address(self.next_address)
     }
 
+    fn look_at_orphans(&mut self, now: Uptime) {
+        if self.orphans.is_overdue(now) {
+            warn!("a partition stays assigned and may not be written: the group is entered anew");
+            self.order.get_or_insert(Order::Resubscribe);
+        }
+    }
+
     fn tell(&self, address: Address, mail: Mail) {
         if let Some(mailbox) = self.mailboxes.get(&address) {
             mailbox.send(mail);
@@ -286,6 +312,7 @@ impl CommitLoop {
                 return;
             }
             inner.committer.tick(now);
+            inner.look_at_orphans(now);
             self.send_next(gate, &mut inner, now);
             gate.carry_out(&mut inner);
             let deadline = inner.committer.poll_deadline();

@@ -166,13 +166,17 @@ impl SettlerLoop {
         self.client.as_ref().map(|client| Admin::new(client, ASK))
     }
 
-    /// Answers how far the logs reach for those who are out of range; the others wait.
+    /// Answers how far the logs reach for those who are out of range or not fetched; the others wait.
     fn tell_watermarks(&mut self) {
         let Some(admin) = self.admin() else { return };
         let gate = Arc::clone(&self.gate);
+        let mut is_answered = true;
         self.out_of_range.retain(|(address, partition, mailbox)| {
             if !gate.is_alive(*address) {
                 return false;
+            }
+            if !is_answered {
+                return true; // each question waits for long, and settling waits behind them
             }
             match admin.watermarks(partition) {
                 Ok(found) => {
@@ -182,6 +186,7 @@ impl SettlerLoop {
                 }
                 Err(error) => {
                     warn!(%partition, %error, "the log's ends could not be asked, it is tried again");
+                    is_answered = false;
                     true
                 }
             }

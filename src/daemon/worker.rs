@@ -9,12 +9,16 @@
 
 mod act;
 mod claim;
+mod log_end;
 mod mail;
 mod memory;
 mod read;
 mod report;
+mod resume;
 mod slot;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::rc::Weak;

@@ -128,6 +128,11 @@ impl Committer {
         self.queue.retain(|address| self.tokens.contains_key(address));
     }
 
+    /// Returns the partition that this address commits for.
+    pub fn partition_of(&self, address: Address) -> Option<&TopicPartition> {
+        self.tokens.get(&address).map(|token| &token.partition)
+    }
+
     /// Returns whether this address may still commit.
     pub fn is_alive(&self, address: Address) -> bool {
         self.tokens.contains_key(&address)

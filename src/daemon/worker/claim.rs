@@ -118,6 +118,8 @@ impl Worker {
             self.around.gate.kill_address(address);
             let partition = slot.partition.clone();
             self.forget(&partition);
+            self.around.metrics.partition_lost(&partition);
+            self.around.status.partition_lost(&partition);
             return;
         }
         held.claim = Claim { plan: held.claim.plan.clone(), ..theirs };

@@ -11,7 +11,7 @@ use crate::daemon::mailbox::Mail;
 use crate::daemon::settler::Request;
 use crate::engine::{Address, Input, ObjectId, Partition, StopReason};
 use crate::kafka::ffi::Committed;
-use crate::model::{Offset, SealReason, TopicId, TopicPartition};
+use crate::model::{SealReason, TopicId, TopicPartition};
 use crate::s3::{Answer, PublishOutcome};
 
 impl Worker {
@@ -44,7 +44,7 @@ impl Worker {
             Mail::Upload { address, object, answer } => self.uploaded(address, object, answer),
             Mail::PartStored { address, answer } => self.part_stored(address, answer),
             Mail::Claim { address, answer } => self.claim_answered(address, answer),
-            Mail::Watermarks { address, low, high } => self.out_of_range(address, low, high),
+            Mail::Watermarks { address, low, high } => self.watermarks(address, low, high),
             Mail::TopicIs { partition, found } => self.topic_is(&partition, found),
             Mail::Seal => {
                 for address in self.addresses() {
@@ -89,7 +89,11 @@ impl Worker {
         let metrics = self.around.metrics.partition_assigned(&partition);
         self.around.metrics.partition_resumed(&partition);
         self.by_partition.insert(partition.clone(), address);
-        self.slots.insert(address, Slot::new(partition.clone(), metrics));
+        let mut slot = Slot::new(partition.clone(), metrics);
+        if let Some(offset) = committed.as_ref().and_then(|found| found.offset) {
+            slot.committed_is(offset);
+        }
+        self.slots.insert(address, slot);
         let mailbox = self.mailbox.clone();
         self.around.settler.settle(Request { address, partition, committed, mailbox });
     }
@@ -217,13 +221,6 @@ impl Worker {
             | Answer::ClaimAbsent
             | Answer::ClaimWritten(_)
             | Answer::ClaimChanged(_) => {}
-        }
-    }
-
-    fn out_of_range(&mut self, address: Address, log_start: Offset, log_end: Offset) {
-        if let Some(slot) = self.slots.get_mut(&address) {
-            slot.asks_watermarks = false;
-            self.drive(address, Input::OutOfRange { log_start, log_end });
         }
     }
 

@@ -12,6 +12,7 @@ use crate::model::Uptime;
 
 impl Worker {
     pub(super) fn report(&mut self, now: Uptime) {
+        self.look_at_log_ends(now);
         let mut open = OpenBatches { count: 0, bytes: 0, oldest_age: Duration::ZERO };
         for slot in self.slots.values() {
             let Some(machine) = slot.machine() else { continue };
@@ -40,7 +41,7 @@ fn row(slot: &Slot) -> PartitionRow {
         state: slot.word(),
         consumed: machine.map(Partition::cursor),
         published: machine.map(Partition::published_to),
-        committed: machine.map(Partition::frontier),
+        committed: machine.map(Partition::frontier).or(slot.committed),
         log_end: slot.log_end,
         open_records: stats.map_or(0, |stats| stats.records),
         open_bytes: stats.map_or(0, |stats| stats.value_bytes),

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use super::resume::Refused;
 use crate::daemon::budget::Holding;
 use crate::daemon::metrics::PartitionMetrics;
 use crate::daemon::settler::Settlement;
@@ -70,6 +71,15 @@ pub(super) struct Slot {
     pub(super) metrics: PartitionMetrics,
     /// The log's ends were asked for, because the position was out of range.
     pub(super) asks_watermarks: bool,
+    /// Kafka said so before there was a machine; it says so once.
+    pub(super) is_out_of_range: bool,
+    /// The log's end was asked for, because it is not fetched.
+    pub(super) asks_log_end: bool,
+    pub(super) ask_log_end_at: Option<Uptime>,
+    /// The client does not let it read on.
+    pub(super) refused: Option<Refused>,
+    /// What stood committed before there was a machine.
+    pub(super) committed: Option<Offset>,
 }
 
 impl Slot {
@@ -90,7 +100,25 @@ impl Slot {
             last_key: None,
             metrics,
             asks_watermarks: false,
+            is_out_of_range: false,
+            asks_log_end: false,
+            ask_log_end_at: None,
+            refused: None,
+            committed: None,
         }
+    }
+
+    /// Notes an end of the log; those that fetches and answers say may be older than what is known.
+    pub(super) fn log_end_is(&mut self, end: Offset) {
+        let end = self.log_end.map_or(end, |known| known.max(end));
+        self.log_end = Some(end);
+        self.metrics.log_end_known(end);
+    }
+
+    /// Notes where the group stands, before there is a machine.
+    pub(super) fn committed_is(&mut self, committed: Offset) {
+        self.committed = Some(committed);
+        self.metrics.committed(committed);
     }
 
     pub(super) fn machine(&self) -> Option<&Partition> {

@@ -119,6 +119,7 @@ impl Worker {
         slot.stopped = None;
         self.around.metrics.partition_resumed(&slot.partition);
         self.carry_out(address);
+        self.ask_if_out_of_range(address);
     }
 
     /// Stops a partition that has no machine.
@@ -177,12 +178,20 @@ impl Worker {
             return; // a commit is on its way; its answer comes back here. Or the token is dead.
         };
         let (partition, restarts) = (slot.partition.clone(), slot.restarts);
+        let committed = slot.machine().map(Partition::frontier).or(slot.committed);
+        let log_end = slot.log_end;
         let is_draining = !slot.drain.is_empty();
         slot.tell_drained();
         self.forget(&partition);
         let metrics = self.around.metrics.partition_assigned(&partition);
         let mut slot = Slot::new(partition.clone(), metrics);
         slot.restarts = restarts;
+        if let Some(committed) = committed {
+            slot.committed_is(committed);
+        }
+        if let Some(end) = log_end {
+            slot.log_end_is(end);
+        }
         self.by_partition.insert(partition.clone(), new);
         self.slots.insert(new, slot);
         if is_draining {

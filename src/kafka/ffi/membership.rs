@@ -116,6 +116,25 @@ impl Client<'_> {
             _ => Err(rdkafka::error::RDKafkaErrorCode::BadMessage.into()),
         }
     }
+
+    /// Returns the end of the log as the last fetch of the partition said it; asks nobody. None
+    /// before the first.
+    pub fn log_end_seen(self, of: &TopicPartition) -> Option<Offset> {
+        let topic = super::list::topic_text(&of.topic);
+        let (mut low, mut high) = (-1, -1);
+        // SAFETY: client and text are valid; both numbers are written before the call returns.
+        ErrorCode::check(unsafe {
+            native::rd_kafka_get_watermark_offsets(
+                self.as_ptr(),
+                topic.as_ptr(),
+                of.partition.value(),
+                &mut low,
+                &mut high,
+            )
+        })
+        .ok()?;
+        Offset::new(high).ok()
+    }
 }
 
 /// Copies a text, empty for null.

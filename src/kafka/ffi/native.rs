@@ -49,6 +49,13 @@ unsafe extern "C" {
         high: *mut i64,
         timeout_ms: c_int,
     ) -> c_int;
+    pub fn rd_kafka_get_watermark_offsets(
+        client: *mut rd_kafka_t,
+        topic: *const c_char,
+        partition: i32,
+        low: *mut i64,
+        high: *mut i64,
+    ) -> c_int;
     pub fn rd_kafka_fatal_error(
         client: *mut rd_kafka_t,
         text: *mut c_char,

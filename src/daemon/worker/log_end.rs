@@ -1,0 +1,45 @@
+//! Where each log ends, so that lag is known also while nothing is read.
+//!
+//! It owns: when it is looked at and asked for. It does not own: asking (`settler`).
+//!
+//! The end of a log that a read reaches says it too, but a partition that lags never gets there.
+
+use std::time::Duration;
+
+use super::Worker;
+use crate::engine::{Address, Input};
+use crate::model::{Offset, Uptime};
+
+/// Of what is not fetched: stopped, starting, paused for long.
+pub(super) const ASK_EVERY: Duration = Duration::from_secs(30);
+
+impl Worker {
+    /// Notes what the fetches say, and asks for the ends of what is not fetched.
+    pub(super) fn look_at_log_ends(&mut self, now: Uptime) {
+        for (address, slot) in &mut self.slots {
+            if slot.wants_records() && !slot.is_paused {
+                slot.ask_log_end_at = None;
+                let client = self.attached.as_ref().map(|attached| attached.client.client());
+                if let Some(end) = client.and_then(|client| client.log_end_seen(&slot.partition)) {
+                    slot.log_end_is(end);
+                }
+                continue;
+            }
+            let ask_at = *slot.ask_log_end_at.get_or_insert(now.after(ASK_EVERY));
+            if now >= ask_at && !slot.asks_log_end {
+                (slot.ask_log_end_at, slot.asks_log_end) = (Some(now.after(ASK_EVERY)), true);
+                self.around.settler.watermarks(*address, &slot.partition, &self.mailbox);
+            }
+        }
+    }
+
+    /// The log's ends were answered: to one who lags, to one who is out of range, or to both.
+    pub(super) fn watermarks(&mut self, address: Address, log_start: Offset, log_end: Offset) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        slot.asks_log_end = false;
+        slot.log_end_is(log_end);
+        if std::mem::take(&mut slot.asks_watermarks) {
+            self.drive(address, Input::OutOfRange { log_start, log_end });
+        }
+    }
+}
