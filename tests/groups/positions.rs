@@ -107,7 +107,8 @@ fn reach_the_ends(fleet: &Fleet<'_>, readers: &[usize]) {
     produce_a_round(fleet);
     produce_a_round(fleet);
     let ends: i64 = fleet.kafka.end_offsets(&fleet.topic).iter().sum();
-    let reader = &fleet.daemons[readers[0]];
+    // Its log is shown if it fails: that of whoever came last says most.
+    let reader = &fleet.daemons[readers[readers.len() - 1]];
     reader.wait_until("the ends of the logs to be seen", SOON, || {
         let seen = |index: &usize| {
             fleet.daemons[*index].metric("sluice_partition_log_end_offset", &[&fleet.topic])
