@@ -14,6 +14,7 @@ mod mail;
 mod memory;
 mod read;
 mod report;
+mod resume;
 mod slot;
 mod start;
 #[cfg(test)]

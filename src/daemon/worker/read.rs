@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::slot::{ASIDE_MAX, Kept, State};
 use super::{WAIT_MAX, Worker};
@@ -16,9 +16,6 @@ use crate::model::TopicPartition;
 const ASIDE_SUM_MAX: usize = 20_000;
 /// Arrays of which messages are kept aside; what is beyond is struck out and fetched again.
 const PINNED_MAX: usize = 2;
-/// A seek is answered by librdkafka's own threads, in microseconds. One that does not wait would be
-/// refused without a word while a fetch has not begun (`rd_kafka_toppar_seek`).
-const SEEK_MAX: Duration = Duration::from_secs(1);
 /// After this many records of one array memory and the clock are looked at again.
 const LOOK_EVERY: usize = 64;
 
@@ -154,7 +151,12 @@ impl Worker {
     }
 
     /// Gives the machine what the message says.
-    fn feed(&mut self, now: Now, address: Address, message: &Message<'_>) -> Option<u64> {
+    pub(super) fn feed(
+        &mut self,
+        now: Now,
+        address: Address,
+        message: &Message<'_>,
+    ) -> Option<u64> {
         match message.content() {
             Content::Record(record) => {
                 let bytes = record.value.map_or(0, <[u8]>::len);
@@ -210,91 +212,5 @@ impl Worker {
         }
         (slot.is_out_of_range, slot.asks_watermarks) = (false, true);
         self.around.settler.watermarks(address, &slot.partition, &self.mailbox);
-    }
-
-    /// Reads what was kept aside for partitions that can take records again, and lets those that
-    /// were paused fetch on.
-    pub(super) fn read_aside(&mut self) {
-        let ready: Vec<Address> = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| (slot.is_paused || !slot.aside.is_empty()) && slot.wants_records())
-            .map(|(address, _)| *address)
-            .collect();
-        for address in ready {
-            if self.must_wait_for(address) {
-                continue;
-            }
-            self.read_aside_of(address);
-            self.resume_if_empty(address);
-        }
-    }
-
-    fn read_aside_of(&mut self, address: Address) {
-        while let Some(slot) = self.slots.get_mut(&address) {
-            if !slot.wants_records() {
-                return;
-            }
-            let Some(kept) = slot.aside.pop_front() else { return };
-            self.aside -= 1;
-            if let Some(message) = kept.batch.get(kept.index)
-                && let Some(bytes) = self.feed(self.around.clock.now(), address, &message)
-            {
-                self.around.metrics.records_read(1, bytes);
-            }
-        }
-    }
-
-    fn resume_if_empty(&mut self, address: Address) {
-        let Some(slot) = self.slots.get_mut(&address) else { return };
-        let is_ready = slot.is_paused && slot.aside.is_empty() && slot.wants_records();
-        let (Some(attached), Some(cursor)) =
-            (&self.attached, slot.machine().map(crate::engine::Partition::cursor))
-        else {
-            return;
-        };
-        // An array that was not looked at to its end may hold messages from before the seek.
-        if !is_ready || (slot.must_seek && self.rest.is_some()) {
-            return;
-        }
-        let client = attached.client.client();
-        let partition = slot.partition.clone();
-        if slot.must_seek
-            && let Err(error) = client.seek(&[(partition.clone(), cursor)], SEEK_MAX)
-        {
-            debug!(%partition, %error, "a seek was refused, it is tried again");
-            return;
-        }
-        slot.must_seek = false;
-        match client.resume(std::slice::from_ref(&partition)) {
-            Ok(()) => slot.is_paused = false,
-            Err(error) => debug!(%partition, %error, "a resume was refused, it is tried again"),
-        }
-    }
-
-    /// Stops fetching the partition. What it was resumed at must be said by a seek: librdkafka 2.12
-    /// would go on behind the last message of an array, and takes the end of the log for one (it
-    /// counts its offset plus one, `rd_kafka_q_serve_rkmessages`), so it would skip a record.
-    pub(super) fn pause(&mut self, address: Address) {
-        let Some(slot) = self.slots.get_mut(&address).filter(|slot| !slot.is_paused) else {
-            return;
-        };
-        slot.is_paused = true;
-        slot.must_seek = true;
-        if let Some(attached) = &self.attached
-            && let Err(error) =
-                attached.client.client().pause(std::slice::from_ref(&slot.partition))
-        {
-            debug!(partition = %slot.partition, %error, "a pause was refused");
-        }
-    }
-
-    /// Throws away every message of the partition that was read and not handed in; it is fetched
-    /// again from the machine's cursor when it is resumed.
-    pub(super) fn strike_out(&mut self, address: Address) {
-        self.pause(address);
-        let Some(slot) = self.slots.get_mut(&address) else { return };
-        self.aside -= slot.aside.len();
-        slot.aside.clear();
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use super::resume::Refused;
 use crate::daemon::metrics::PartitionMetrics;
 use crate::daemon::settler::Settlement;
 use crate::engine::{Partition, StopReason};
@@ -74,6 +75,8 @@ pub(super) struct Slot {
     /// The log's end was asked for, because it is not fetched.
     pub(super) asks_log_end: bool,
     pub(super) ask_log_end_at: Option<Uptime>,
+    /// The client does not let it read on.
+    pub(super) refused: Option<Refused>,
     /// What stood committed before there was a machine.
     pub(super) committed: Option<Offset>,
 }
@@ -100,6 +103,7 @@ impl Slot {
             is_out_of_range: false,
             asks_log_end: false,
             ask_log_end_at: None,
+            refused: None,
             committed: None,
         }
     }

@@ -17,6 +17,7 @@ use super::slot::{Slot, State};
 use super::*;
 use crate::config::{FileText, Sources, load};
 use crate::daemon::connect::s3_options;
+use crate::daemon::mailbox::Mail;
 use crate::daemon::metrics::PartitionSeries;
 use crate::daemon::observe::StoreObserver;
 use crate::daemon::run::Brokers;

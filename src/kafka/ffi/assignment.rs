@@ -87,12 +87,12 @@ impl Client<'_> {
 
     /// Reads on from other offsets. With a timeout of zero only the wish is checked and sent;
     /// messages from before it that are still queued are then struck out by librdkafka as they are
-    /// read, those in an array that was returned already are not.
+    /// read, those in an array that was returned already are not. Returns those that were refused.
     pub fn seek(
         self,
         partitions: &[(TopicPartition, Offset)],
         timeout: Duration,
-    ) -> Result<(), CallError> {
+    ) -> Result<Vec<(TopicPartition, ErrorCode)>, CallError> {
         let mut list = new_list()?;
         for (partition, offset) in partitions {
             list.push(partition, Some(*offset), b"");
@@ -100,7 +100,7 @@ impl Client<'_> {
         let timeout = milliseconds(timeout);
         // SAFETY: client and list are valid; the answer is written into the list; the error is ours.
         unsafe { check(rd_kafka_seek_partitions(self.as_ptr(), list.as_ptr(), timeout))? };
-        check_each(&list)
+        Ok(refused(&list))
     }
 
     /// Asks the coordinator what is committed, once for all `partitions`. With
@@ -138,18 +138,20 @@ fn list_of(partitions: &[TopicPartition]) -> Result<PartitionList, CallError> {
     PartitionList::of(partitions).ok_or_else(|| CallError::Call(RDKafkaErrorCode::Fail.into()))
 }
 
-/// Returns the first error of a partition. "In progress" is what a call that does not wait answers.
+/// Returns the first error of a partition.
 fn check_each(list: &PartitionList) -> Result<(), CallError> {
-    let under_way = ErrorCode::from(RDKafkaErrorCode::InProgress);
-    for element in list.elements() {
-        match element.error {
-            Some(code) if code != under_way => {
-                return Err(CallError::Partition { partition: element.partition, code });
-            }
-            Some(_) | None => {}
-        }
+    match refused(list).into_iter().next() {
+        Some((partition, code)) => Err(CallError::Partition { partition, code }),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Returns the partitions with an error. "In progress" is what a call that does not wait answers.
+fn refused(list: &PartitionList) -> Vec<(TopicPartition, ErrorCode)> {
+    let under_way = ErrorCode::from(RDKafkaErrorCode::InProgress);
+    let answers = list.elements().into_iter();
+    let errors = answers.filter_map(|element| Some((element.partition, element.error?)));
+    errors.filter(|(_, code)| *code != under_way).collect()
 }
 
 /// # Safety

@@ -1,6 +1,7 @@
 //! What Kafka says of a partition comes once: it must not be lost.
 
 use super::*;
+use crate::daemon::worker::resume::{REFUSED_MAX, Refused};
 
 /// Another partition's replay has all the memory: nothing of this one is taken.
 #[test]
@@ -36,4 +37,23 @@ fn an_error_from_before_the_start_is_heard_at_the_start() {
     rig.slot().state = State::Running(Box::new(machine));
     rig.worker.ask_if_out_of_range(rig.address);
     assert!(rig.slot().asks_watermarks);
+}
+
+/// Whatever has ended the fetching: librdkafka refuses every seek from then on.
+#[test]
+fn a_partition_that_is_not_read_on_for_long_asks_where_the_log_ends() {
+    let mut rig = Rig::reading(at(100));
+    rig.until("the position out of range", |rig| {
+        let queue = &mut rig.worker.attached.as_mut().unwrap().queue;
+        !queue.read_batch(Duration::from_millis(100), 1).is_empty()
+    });
+    rig.worker.resume_ready(Uptime::ZERO);
+    let refused = Refused::again(None, Uptime::ZERO);
+    assert_eq!(rig.slot().refused, Some(refused));
+    rig.worker.resume_ready(Uptime::ZERO);
+    assert_eq!(rig.slot().refused, Some(refused), "it is not tried without a pause");
+    assert!(!rig.slot().asks_watermarks);
+    rig.worker.resume_ready(Uptime::ZERO.after(REFUSED_MAX));
+    assert!(rig.slot().asks_watermarks);
+    assert!(rig.slot().is_paused && rig.slot().must_seek);
 }
