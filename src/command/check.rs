@@ -13,7 +13,7 @@ mod store;
 use serde::Serialize;
 
 use crate::command::settings::{Common, print};
-use crate::config::{Faults, Loaded, Settings, Topics, Warning};
+use crate::config::{Faults, Loaded, Settings, Warning};
 use crate::daemon::connect::consumer_options;
 use crate::model::{NameError, Timestamp, Topic};
 use effective::{Effective, effective};
@@ -147,10 +147,5 @@ fn add_topics(report: &mut Report, topics: Result<Vec<Effective>, NameError>) ->
 
 /// Returns the topics of the cluster that are meant.
 fn meant(settings: &Settings, all: Vec<Topic>) -> Vec<Topic> {
-    match &settings.kafka.topics {
-        Topics::Names(names) => names.clone(),
-        Topics::Pattern(pattern) => {
-            all.into_iter().filter(|topic| pattern.matches(topic)).collect()
-        }
-    }
+    settings.kafka.topics.among(all)
 }

@@ -41,6 +41,20 @@ pub enum Topics {
     Pattern(TopicPattern),
 }
 
+impl Topics {
+    /// Returns which topics of a cluster are meant. A pattern never means Kafka's own: whoever reads
+    /// `__consumer_offsets` commits, and so writes, for each record that it has read.
+    pub fn among(&self, mut all: Vec<Topic>) -> Vec<Topic> {
+        match self {
+            Self::Names(names) => names.clone(),
+            Self::Pattern(pattern) => {
+                all.retain(|topic| pattern.matches(topic) && !topic.is_internal());
+                all
+            }
+        }
+    }
+}
+
 /// The group protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {

@@ -163,3 +163,15 @@ fn every_word_of_the_table_is_a_value_and_every_other_is_not() {
         }
     }
 }
+
+#[test]
+fn a_pattern_means_none_of_kafkas_own_topics_and_a_list_may_name_them() {
+    let all = || ["pin", "__consumer_offsets", "_schemas"].map(topic).to_vec();
+    let read = |topics: &str| {
+        let text = MINIMAL.replace("topics = [\"pin\", \"geo\", \"user\"]", topics);
+        load_text(&text).unwrap().settings.kafka.topics.among(all())
+    };
+    assert_eq!(read("topics_regex = '.*'"), [topic("pin"), topic("_schemas")]);
+    let named = topic("__consumer_offsets");
+    assert_eq!(read("topics = [\"__consumer_offsets\"]"), [named]);
+}

@@ -62,6 +62,11 @@ impl Topic {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns whether the name is one of Kafka's own, such as `__consumer_offsets`.
+    pub fn is_internal(&self) -> bool {
+        self.0.starts_with("__")
+    }
 }
 
 /// The number of a partition, from zero.

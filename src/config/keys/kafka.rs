@@ -23,7 +23,7 @@ pub const KEYS: &[Key] = &[
         "kafka.topics_regex",
         Text,
         Optional("'12ab34\\.(pin|geo|user)'"),
-        "topics whose whole name matches; new ones are picked up while running",
+        "topics whose whole name matches, but never those that begin with `__`; new ones are picked up while running",
     ),
     key(
         "kafka.group_id",

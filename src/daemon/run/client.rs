@@ -101,8 +101,7 @@ impl ClientRun {
                         return Ok(());
                     }
                 };
-                let mut found: Vec<_> =
-                    all.into_iter().filter(|topic| pattern.matches(topic)).collect();
+                let mut found = parts.settings.kafka.topics.among(all);
                 found.sort();
                 if found.is_empty() {
                     warn!(pattern = pattern.as_str(), "no topic matches `kafka.topics_regex` yet");
