@@ -218,7 +218,7 @@ impl ClientRun {
                 return Err(RunError::KafkaUnreached);
             }
         }
-        if parts.status.is_all_stopped_as_asked() {
+        if parts.status.is_all_stopped_as_asked(&parts.rebalancer.assigned_partitions()) {
             return Err(RunError::AllStopped);
         }
         Ok(())
