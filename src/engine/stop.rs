@@ -66,6 +66,10 @@ pub enum StopReason {
         "uploads were lost {times} times without a commit between: look for a job or a lifecycle rule that aborts uploads early"
     )]
     UploadsLost { times: u32 },
+    #[error(
+        "the object `{key}` needs part {part}, S3 takes {max}: set `s3.part_size` to at least what it was when the batch was planned"
+    )]
+    TooManyParts { key: ObjectKey, part: u32, max: u16 },
     #[error("the committed metadata claims to be Sluice's, but {0}")]
     Metadata(#[from] MetadataError),
     #[error(
@@ -137,6 +141,7 @@ impl StopReason {
             Self::CommitRefused { .. } => "commit_refused",
             Self::PlanTooLong { .. } => "plan_too_long",
             Self::UploadsLost { .. } => "uploads_lost",
+            Self::TooManyParts { .. } => "too_many_parts",
             Self::Metadata(_) => "metadata",
             Self::OtherSource { .. } => "other_source",
             Self::OffsetMoved { .. } => "offset_moved",
