@@ -70,6 +70,10 @@ pub enum StopReason {
         "the object `{key}` needs part {part}, S3 takes {max}: set `s3.part_size` to at least what it was when the batch was planned"
     )]
     TooManyParts { key: ObjectKey, part: u32, max: u16 },
+    #[error(
+        "the store refuses an object ({found}): change what it refuses; it is tried again every 10 minutes"
+    )]
+    ObjectRefused { found: String },
     #[error("the committed metadata claims to be Sluice's, but {0}")]
     Metadata(#[from] MetadataError),
     #[error(
@@ -142,6 +146,7 @@ impl StopReason {
             Self::PlanTooLong { .. } => "plan_too_long",
             Self::UploadsLost { .. } => "uploads_lost",
             Self::TooManyParts { .. } => "too_many_parts",
+            Self::ObjectRefused { .. } => "object_refused",
             Self::Metadata(_) => "metadata",
             Self::OtherSource { .. } => "other_source",
             Self::OffsetMoved { .. } => "offset_moved",
