@@ -21,10 +21,11 @@ use super::clock::Clock;
 use super::gate::Gate;
 use super::mailbox::{Mail, Mailbox};
 use super::run::Brokers;
+use super::said::Said;
 use super::stores::Stores;
 use crate::engine::{Address, CommittedOffset, Source, StopReason, Verdict};
 use crate::kafka::CLIENT_ID_PREFIX;
-use crate::kafka::admin::{Admin, TopicDescription};
+use crate::kafka::admin::{Admin, AdminError, TopicDescription, is_denied};
 use crate::kafka::ffi::{ClientHandle, Committed, ErrorCode};
 use crate::model::{ClusterId, GroupId, Offset, Topic, TopicId, TopicPartition, Uptime};
 use crate::s3::{Claim, Claims, Etag};
@@ -84,6 +85,7 @@ pub(super) struct SettlerLoop {
     watched: BTreeMap<TopicPartition, Watched>,
     look_at: Uptime,
     latest: latest::Latest,
+    said: Said,
 }
 
 impl SettlerLoop {
@@ -107,6 +109,7 @@ impl SettlerLoop {
             watched: BTreeMap::new(),
             look_at: Uptime::ZERO.after(WATCH),
             latest: latest::Latest::default(),
+            said: Said::default(),
         };
         (Settler(sender), thread)
     }
@@ -168,7 +171,7 @@ impl SettlerLoop {
     fn tell_watermarks(&mut self) {
         let Some(admin) = self.admin() else { return };
         let gate = Arc::clone(&self.gate);
-        let mut is_answered = true;
+        let (said, mut is_answered) = (&self.said, true);
         self.out_of_range.retain(|(address, partition, mailbox)| {
             if !gate.is_alive(*address) {
                 return false;
@@ -183,7 +186,9 @@ impl SettlerLoop {
                     false
                 }
                 Err(error) => {
-                    warn!(%partition, %error, "the log's ends could not be asked, it is tried again");
+                    if said.may_say("log ends") {
+                        warn!(%partition, %error, "the log's ends could not be asked, it is tried again");
+                    }
                     is_answered = false;
                     true
                 }
@@ -202,15 +207,18 @@ impl SettlerLoop {
             self.cluster = admin.cluster_id();
         }
         let Some(cluster) = self.cluster.clone() else {
-            warn!("the cluster's id is not known yet, partitions wait");
+            if self.said.may_say("cluster id") {
+                warn!("the cluster's id is not known yet, partitions wait");
+            }
             return;
         };
-        let Some((topics, foreign)) = self.ask(&admin) else { return };
+        let (topics, foreign) = match self.ask(&admin) {
+            Ok(answers) => answers,
+            Err(error) => return self.unanswered(&error),
+        };
         for request in std::mem::take(&mut self.waiting) {
             if let Some(client_id) = &foreign {
-                let reason = StopReason::ForeignMember { client_id: client_id.clone() };
-                let result = Box::new(Err(reason));
-                request.mailbox.send(Mail::Settled { address: request.address, result });
+                refuse(request, StopReason::ForeignMember { client_id: client_id.clone() });
                 continue;
             }
             match topics.get(&request.partition.topic) {
@@ -221,8 +229,15 @@ impl SettlerLoop {
                         self.waiting.push(unanswered);
                     }
                 }
+                Some(Err(code)) if is_denied(*code) => {
+                    let reason = not_allowed(&request, *code);
+                    refuse(request, reason);
+                }
                 Some(Err(code)) => {
-                    warn!(partition = %request.partition, %code, "the topic cannot be described yet");
+                    let topic = &request.partition.topic;
+                    if self.said.may_say(topic.as_str()) {
+                        warn!(%topic, %code, "the topic cannot be described yet");
+                    }
                     self.waiting.push(request);
                 }
                 None => self.waiting.push(request),
@@ -235,31 +250,36 @@ impl SettlerLoop {
     fn ask(
         &self,
         admin: &Admin,
-    ) -> Option<(BTreeMap<Topic, Result<TopicDescription, ErrorCode>>, Option<String>)> {
+    ) -> Result<(BTreeMap<Topic, Result<TopicDescription, ErrorCode>>, Option<String>), AdminError>
+    {
         let mut names: Vec<_> =
             self.waiting.iter().map(|request| request.partition.topic.clone()).collect();
         names.sort();
         names.dedup();
         if self.options.brokers == Brokers::Mock {
             let unknown = Ok(TopicDescription { id: TopicId::UNKNOWN, partitions: 0 });
-            return Some((names.into_iter().map(|name| (name, unknown)).collect(), None));
+            return Ok((names.into_iter().map(|name| (name, unknown)).collect(), None));
         }
-        let topics = match admin.topics(&names) {
-            Ok(topics) => topics,
-            Err(error) => {
-                warn!(%error, "topics could not be described, it is tried again");
-                return None;
-            }
-        };
-        let members = match admin.members(&self.options.group) {
-            Ok(members) => members,
-            Err(error) => {
-                warn!(%error, "the group could not be described, it is tried again");
-                return None;
-            }
-        };
+        let topics = admin.topics(&names)?;
+        let members = admin.members(&self.options.group)?;
         let is_foreign = |id: &String| !id.starts_with(CLIENT_ID_PREFIX);
-        Some((topics, members.into_iter().map(|member| member.client_id).find(is_foreign)))
+        Ok((topics, members.into_iter().map(|member| member.client_id).find(is_foreign)))
+    }
+
+    /// What passes is asked again; what a person has to grant stops whoever waits for it.
+    fn unanswered(&mut self, error: &AdminError) {
+        match error.denied() {
+            Some(code) => {
+                for request in std::mem::take(&mut self.waiting) {
+                    let reason = not_allowed(&request, code);
+                    refuse(request, reason);
+                }
+            }
+            None if self.said.may_say("description") => {
+                warn!(%error, "topics and the group could not be described, it is tried again");
+            }
+            None => {}
+        }
     }
 
     /// Gathers what is known of one partition and hands it on to read the claim; returns it if
@@ -310,7 +330,9 @@ impl SettlerLoop {
         match client.client().committed(std::slice::from_ref(partition), ASK) {
             Ok(found) => found.into_iter().find(|found| found.error.is_none()),
             Err(error) => {
-                warn!(%partition, %error, "the committed offset could not be read, it is tried again");
+                if self.said.may_say("committed") {
+                    warn!(%partition, %error, "the committed offset could not be read, it is tried again");
+                }
                 None
             }
         }
@@ -321,7 +343,9 @@ impl SettlerLoop {
         let low = match admin.watermarks(&source.partition) {
             Ok(found) => found.low,
             Err(error) => {
-                warn!(partition = %source.partition, %error, "the log's start is not known yet");
+                if self.said.may_say("log start") {
+                    warn!(partition = %source.partition, %error, "the log's start is not known yet");
+                }
                 return None;
             }
         };
@@ -356,3 +380,15 @@ impl SettlerLoop {
         }
     }
 }
+
+fn not_allowed(request: &Request, code: ErrorCode) -> StopReason {
+    StopReason::NotAllowed { topic: request.partition.topic.to_string(), code: code.name() }
+}
+
+fn refuse(request: Request, reason: StopReason) {
+    let result = Box::new(Err(reason));
+    request.mailbox.send(Mail::Settled { address: request.address, result });
+}
+
+#[cfg(test)]
+mod tests;

@@ -106,6 +106,10 @@ pub enum StopReason {
         "a member with client id `{client_id}` consumes in this group: the old consumer still runs; stop it first"
     )]
     ForeignMember { client_id: String },
+    #[error(
+        "the brokers let this user describe neither topic nor group as is needed ({code}): grant `Describe` on topic `{topic}` and `Read` on the group; it is tried again every 10 minutes"
+    )]
+    NotAllowed { topic: String, code: String },
     #[error("the pending plan writes to bucket `{bucket}`{}, which cannot be reached with this configuration: finish it with the configuration that wrote it", endpoint.as_deref().map(|at| format!(" at `{at}`")).unwrap_or_default())]
     OtherBucket { bucket: String, endpoint: Option<String> },
     #[error("{0}: please report this with the log")]
@@ -156,6 +160,7 @@ impl StopReason {
             Self::Claim { .. } => "claim",
             Self::TopicRecreated { .. } => "topic_recreated",
             Self::ForeignMember { .. } => "foreign_member",
+            Self::NotAllowed { .. } => "not_allowed",
             Self::OtherBucket { .. } => "other_bucket",
             Self::Bug(_) => "bug",
         }
