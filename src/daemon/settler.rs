@@ -146,7 +146,8 @@ impl SettlerLoop {
         match order {
             Order::Client(client) => self.client = Some(client),
             Order::ClientGone { done } => {
-                self.client = None;
+                // The next client's servers may have become another cluster's.
+                (self.client, self.cluster) = (None, None);
                 self.waiting.clear();
                 self.out_of_range.clear();
                 self.watched.clear();

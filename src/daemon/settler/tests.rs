@@ -69,3 +69,13 @@ fn what_a_person_has_to_grant_stops_whoever_waits_and_the_rest_is_asked_again() 
     };
     assert_eq!(result.unwrap_err().label(), "not_allowed");
 }
+
+#[test]
+fn each_client_is_asked_for_its_own_cluster() {
+    let runtime = Runtime::new().unwrap();
+    let (mut settling, _mailbox) = waiting(&runtime);
+    settling.cluster = ClusterId::new("old").ok();
+    let (done, _gone) = sync_channel(1);
+    assert!(settling.take(Order::ClientGone { done }));
+    assert_eq!(settling.cluster, None);
+}
