@@ -2,6 +2,9 @@
 //!
 //! It owns: the reasons, their words for logs, pages and the metric's label.
 //! It does not own: the decision to stop, nor when it is tried again.
+//!
+//! An object's key is named where a person needs it to act. It holds what `layout.path` takes from
+//! records; nothing else of a record is ever among the words.
 
 use thiserror::Error;
 
