@@ -93,6 +93,10 @@ pub enum Problem {
         "is not a regular expression: {reason}: correct it, or write `\\.` where a dot is meant"
     )]
     Regex { reason: String },
+    #[error(
+        "could give an object the key of one whose topics are {other}: name `{{topic}}` at the same place in both, or give one another prefix"
+    )]
+    SharesKeys { other: String },
     #[error("matches none of `kafka.topics`: correct it, or remove the override")]
     MatchesNothing,
     #[error(
