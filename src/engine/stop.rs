@@ -115,6 +115,10 @@ pub enum StopReason {
     NotAllowed { topic: String, code: String },
     #[error("the pending plan writes to bucket `{bucket}`{}, which cannot be reached with this configuration: finish it with the configuration that wrote it", endpoint.as_deref().map(|at| format!(" at `{at}`")).unwrap_or_default())]
     OtherBucket { bucket: String, endpoint: Option<String> },
+    #[error(
+        "the pending plan writes to bucket `{bucket}`, which is not the configured one and cannot be used ({found}): finish it with the configuration that wrote it, or give this one the right to"
+    )]
+    BucketUnreached { bucket: String, found: String },
     #[error("{0}: please report this with the log")]
     Bug(#[from] PartitionError),
 }
@@ -165,6 +169,7 @@ impl StopReason {
             Self::ForeignMember { .. } => "foreign_member",
             Self::NotAllowed { .. } => "not_allowed",
             Self::OtherBucket { .. } => "other_bucket",
+            Self::BucketUnreached { .. } => "bucket_unreached",
             Self::Bug(_) => "bug",
         }
     }
