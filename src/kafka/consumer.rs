@@ -93,10 +93,6 @@ struct Context {
     said: Mutex<BTreeMap<String, Instant>>,
 }
 
-/// How long the polling thread waits to hear which topics there are, when one is missed.
-const TOPICS_MAX: Duration = Duration::from_secs(1);
-/// As many names as one line takes.
-const ABSENT_MAX: usize = 10;
 /// One kind of trouble is said this often.
 const SAY_EVERY: Duration = Duration::from_secs(30);
 
@@ -151,31 +147,8 @@ impl GroupConsumer {
         let known = error.rdkafka_error_code();
         let code = known.map(|code| ErrorCode::from(code).name());
         let code = code.unwrap_or_else(|| "CLIENT".to_owned());
-        let Some(remedy) = known.and_then(remedy) else {
-            return Seen::Trouble { code, text, remedy: "it is tried again for ever" };
-        };
-        let text = format!("{text}; subscribed and not shown by the brokers: {}", self.absent());
-        if self.consumer.context().may_say(&code, Instant::now()) {
-            tracing::warn!(code, "{text}: {remedy}");
-        }
+        let remedy = known.and_then(remedy).unwrap_or("it is tried again for ever");
         Seen::Trouble { code, text, remedy }
-    }
-
-    /// Returns the subscribed topics that the brokers do not show: the crate keeps to itself which
-    /// topic an error is about.
-    fn absent(&self) -> String {
-        let shown = self.topic_names(TOPICS_MAX).unwrap_or_default();
-        let list = self.consumer.subscription().ok();
-        let names: Vec<String> =
-            list.iter().flat_map(|list| list.elements()).map(|at| at.topic().to_owned()).collect();
-        let is_absent = |name: &&String| !shown.iter().any(|topic| topic.as_str() == **name);
-        let absent: Vec<String> = names
-            .iter()
-            .filter(is_absent)
-            .take(ABSENT_MAX)
-            .map(|name| format!("`{name}`"))
-            .collect();
-        if absent.is_empty() { "none".to_owned() } else { absent.join(", ") }
     }
 
     /// Returns the names of every topic that the brokers show.
@@ -236,6 +209,7 @@ impl Context {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = said.get(kind).is_none_or(|at| now.duration_since(*at) >= SAY_EVERY);
         if is_new {
+            said.retain(|_, at| now.duration_since(*at) < SAY_EVERY);
             said.insert(kind.to_owned(), now);
         }
         is_new
@@ -266,11 +240,21 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let kind = error.rdkafka_error_code().map_or_else(String::new, |code| format!("{code:?}"));
-        if self.may_say(&kind, Instant::now()) {
-            tracing::warn!(%error, reason, "the Kafka client reports trouble and goes on");
-        } else {
-            tracing::debug!(%error, reason, "the Kafka client reports trouble and goes on");
+        let code = error.rdkafka_error_code();
+        let now = Instant::now();
+        // What a person has to repair is said of each topic, everything else once of its kind.
+        match code.and_then(remedy) {
+            Some(remedy) if self.may_say(reason, now) => {
+                tracing::warn!(%error, "Kafka refuses what is asked: {reason}: {remedy}");
+            }
+            None if self
+                .may_say(&code.map_or_else(String::new, |code| format!("{code:?}")), now) =>
+            {
+                tracing::warn!(%error, reason, "the Kafka client reports trouble and goes on");
+            }
+            Some(_) | None => {
+                tracing::debug!(%error, reason, "the Kafka client reports trouble and goes on");
+            }
         }
     }
 }
