@@ -126,6 +126,9 @@ fn settings(reader: &mut reader::Reader<'_>, sources: &Sources<'_>) -> Option<Se
     let store = s3::store(reader);
     let s3 = s3::read(reader, sources, &store);
     let limits = process::limits(reader, sources.cores, store.part_bytes);
+    if let (Some(kafka), Some(limits)) = (&kafka, &limits) {
+        properties::check_fetch(reader, &kafka.properties, limits.memory_bytes);
+    }
     let http = process::http(reader);
     let log = process::log(reader);
     let around = topic::Surroundings { store: &store, topics: topics.as_ref() };

@@ -23,6 +23,7 @@ pub mod notify;
 mod observe;
 pub mod page;
 pub mod run;
+mod said;
 mod settler;
 pub mod status;
 mod stores;

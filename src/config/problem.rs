@@ -37,6 +37,12 @@ pub enum Problem {
     OwnedProperty { key: &'static str },
     #[error("is owned by Sluice, exactly-once depends on it: remove it")]
     ReservedProperty,
+    #[error("is owned by Sluice, {why}: remove it")]
+    FixedProperty { why: &'static str },
+    #[error(
+        "is above `limits.memory` ({} bytes), and so much may be fetched at once from each broker: lower it, or raise the other", .memory_bytes
+    )]
+    FetchAboveMemory { memory_bytes: u64 },
     #[error(
         "is refused by brokers under `kafka.protocol = \"consumer\"`, where they decide it: remove it"
     )]
@@ -87,6 +93,10 @@ pub enum Problem {
         "is not a regular expression: {reason}: correct it, or write `\\.` where a dot is meant"
     )]
     Regex { reason: String },
+    #[error(
+        "could give an object the key of one whose topics are {other}: name `{{topic}}` at the same place in both, or give one another prefix"
+    )]
+    SharesKeys { other: String },
     #[error("matches none of `kafka.topics`: correct it, or remove the override")]
     MatchesNothing,
     #[error(

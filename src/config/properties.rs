@@ -10,7 +10,7 @@ use config::ValueKind;
 
 use super::problem::Problem;
 use super::reader::{Found, Reader, is_secret, kind_of};
-use super::tree::join;
+use super::tree::{child, join};
 use super::{Protocol, Sources};
 
 const PROPERTIES: &str = "kafka.properties";
@@ -49,6 +49,15 @@ const RESERVED: &[&str] = &[
     "offset.store.path",
     "offset.store.sync.interval.ms",
 ];
+
+/// Properties that Sluice cannot do its work without, and why.
+const FIXED: &[(&str, &str)] = &[
+    ("max.poll.interval.ms", "whose time-outs for a rebalance are parts of its 5 minutes"),
+    ("group.instance.id", "which leaves the group and comes back to get out of a fault"),
+    ("receive.message.max.bytes", "which takes answers of any size that Kafka has"),
+    ("plugin.library.paths", "which loads no code from elsewhere"),
+];
+const FETCH: &str = "fetch.max.bytes";
 
 /// Properties that brokers decide under KIP-848, and the strategy that Sluice sets under classic.
 const OF_CLASSIC: &[&str] = &["session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type"];
@@ -120,6 +129,17 @@ pub(super) fn read(
     Properties(properties)
 }
 
+/// Refuses fetches that are larger than all the memory.
+pub(super) fn check_fetch(reader: &mut Reader<'_>, properties: &Properties, memory_bytes: u64) {
+    let fetch_bytes = properties.get(FETCH).and_then(|text| text.parse::<u64>().ok());
+    if fetch_bytes.is_some_and(|bytes| bytes > memory_bytes)
+        && let Some(value) = reader.find(PROPERTIES).and_then(|found| child(found.value, FETCH))
+    {
+        let spot = reader.found(join(PROPERTIES, FETCH), value).spot;
+        reader.fault(&spot, Problem::FetchAboveMemory { memory_bytes });
+    }
+}
+
 fn check_name(name: &str, protocol: Option<Protocol>) -> Option<Problem> {
     let is_name_byte =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
@@ -128,6 +148,9 @@ fn check_name(name: &str, protocol: Option<Protocol>) -> Option<Problem> {
     }
     if RESERVED.contains(&name) {
         return Some(Problem::ReservedProperty);
+    }
+    if let Some((_, why)) = FIXED.iter().find(|(fixed, _)| *fixed == name) {
+        return Some(Problem::FixedProperty { why });
     }
     if name == STRATEGY {
         return Some(Problem::OwnedProperty { key: "kafka.protocol" });

@@ -175,3 +175,33 @@ fn a_pattern_means_none_of_kafkas_own_topics_and_a_list_may_name_them() {
     let named = topic("__consumer_offsets");
     assert_eq!(read("topics = [\"__consumer_offsets\"]"), [named]);
 }
+
+#[test]
+fn two_layouts_of_one_file_that_could_meet_are_refused() {
+    let with = |name: &str, topics: &str| {
+        let text = format!(
+            "{MINIMAL}[[override]]\ntopics = '{topics}'\n\
+             layout.path = \"{{field:/a}}/{{field:/b}}\"\nlayout.name = \"{name}\"\n"
+        );
+        faults_of(&Given { text: &text, ..Given::default() })
+    };
+    assert_eq!(
+        with("{partition}+{start:010}+{topic}", "geo"),
+        [
+            "connector.toml:8: `override[0].layout.path` (`\"{field:/a}/{field:/b}\"`) could give an \
+             object the key of one whose topics are those without an override: name `{topic}` at \
+             the same place in both, or give one another prefix"
+        ]
+    );
+    let none = Vec::<String>::new();
+    assert_eq!(
+        with("{topic}+{partition}+{start:010}", "geo"),
+        none,
+        "names that tell topics apart"
+    );
+    assert_eq!(
+        with("{partition}+{start:010}+{topic}", ".*"),
+        none,
+        "no topic is left for the other"
+    );
+}

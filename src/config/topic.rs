@@ -47,6 +47,16 @@ impl PerTopic {
         matching.map_or(&self.base, |(_, settings)| settings)
     }
 
+    /// Returns whether a topic can come to the scope at this place of `scopes`.
+    fn is_used(&self, place: usize, topics: Option<&Topics>) -> bool {
+        let Some(Topics::Names(names)) = topics else { return true };
+        let place_of = |name: &Topic| {
+            let found = self.overrides.iter().position(|(pattern, _)| pattern.matches(name));
+            found.unwrap_or(self.overrides.len())
+        };
+        names.iter().any(|name| place_of(name) == place)
+    }
+
     /// Returns every pattern with its settings in the order in which they are tried; last, without
     /// a pattern, what holds for all other topics.
     pub(super) fn scopes(&self) -> impl Iterator<Item = (Option<&TopicPattern>, &TopicSettings)> {
@@ -88,7 +98,43 @@ pub(super) fn read(reader: &mut Reader<'_>, around: &Surroundings<'_>) -> Option
         let settings = settings(&mut reader.scoped(index, table), around);
         overrides.extend(pattern.zip(settings));
     }
-    Some(PerTopic { base: base?, overrides })
+    let all = PerTopic { base: base?, overrides };
+    if all.overrides.len() == list.len() {
+        check_pairs(reader, list, (&all, around.topics));
+    }
+    Some(all)
+}
+
+/// Each layout is safe by itself; two of them may meet below one prefix. Told at the later one's
+/// override, or at the last for what holds for all other topics.
+fn check_pairs<'a>(
+    reader: &mut Reader<'a>,
+    list: &'a [Value],
+    (all, topics): (&PerTopic, Option<&Topics>),
+) {
+    let used: Vec<_> =
+        all.scopes().enumerate().filter(|(index, _)| all.is_used(*index, topics)).collect();
+    for (place, (index, (_, settings))) in used.iter().enumerate() {
+        for (other, (pattern, others)) in used.iter().skip(place + 1) {
+            if !settings.layout.may_share_keys(&others.layout) {
+                continue;
+            }
+            let (told, about) = match pattern {
+                Some(_) => (*other, *index),
+                None => (*index, *other),
+            };
+            let other = match all.overrides.get(about) {
+                Some((pattern, _)) => format!("those of `{}`", pattern.as_str()),
+                None => "those without an override".to_owned(),
+            };
+            let Some(table) = list.get(told) else { continue };
+            let keys = ["layout.path", "layout.name", "layout.prefix", "quarantine.prefix"];
+            let mut scoped = reader.scoped(told, table);
+            if let Some(found) = scoped.find_own(&keys) {
+                scoped.fault(&found.spot, Problem::SharesKeys { other });
+            }
+        }
+    }
 }
 
 fn pattern<'a>(

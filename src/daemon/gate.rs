@@ -44,7 +44,6 @@ struct Inner {
     next_address: u64,
     order: Option<Order>,
     orphans: Orphans,
-    sent_at: Uptime,
     is_closed: bool,
 }
 
@@ -71,7 +70,6 @@ impl Gate {
             next_address: 1,
             order: None,
             orphans: Orphans::default(),
-            sent_at: Uptime::ZERO,
             is_closed: false,
         };
         Arc::new(Self {
@@ -337,7 +335,6 @@ impl CommitLoop {
                 metadata: entry.metadata,
             })
             .collect();
-        inner.sent_at = now;
         match self.queue.send(&entries) {
             Ok(sent) => self.request = Some((sent, request.id)),
             Err(error) => {
@@ -360,8 +357,8 @@ impl CommitLoop {
             .collect();
         let now = gate.clock.uptime();
         let mut inner = gate.lock();
-        if faults.is_empty() {
-            gate.metrics.offsets_committed(now.since(inner.sent_at));
+        if let Some(since) = inner.committer.in_flight_since().filter(|_| faults.is_empty()) {
+            gate.metrics.offsets_committed(now.since(since));
         }
         inner.committer.answered(now, &CommitAnswer { id, faults });
         gate.carry_out(&mut inner);

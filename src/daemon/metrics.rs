@@ -70,9 +70,18 @@ impl Metrics {
         let metrics = Self {
             read_records: add.counter("read_records_total", "Records read from Kafka.")?,
             read_bytes: add.counter("read_bytes_total", "Bytes of record values read.")?,
-            written_records: add.counter("written_records_total", "Records visible in S3.")?,
-            written_bytes: add.counter("written_bytes_total", "Bytes visible in S3, as stored.")?,
-            written_objects: add.counter("written_objects_total", "Objects visible in S3.")?,
+            written_records: add.counter(
+                "written_records_total",
+                "Records of objects that were written, or found written by a predecessor.",
+            )?,
+            written_bytes: add.counter(
+                "written_bytes_total",
+                "Bytes of objects that were written or found written, as stored.",
+            )?,
+            written_objects: add.counter(
+                "written_objects_total",
+                "Objects that were written, or found written by a predecessor.",
+            )?,
             sealed_batches: add.counters("sealed_batches_total", "Batches sealed.", &["reason"])?,
             publish_seconds: add
                 .latency("publish_duration_seconds", "Time to publish a batch, with retries.")?,
@@ -82,12 +91,12 @@ impl Metrics {
             errors: add.counters("errors_total", "Errors handled.", &["kind"])?,
             quarantined_records: add.counters(
                 "quarantined_records_total",
-                "Records written to the quarantine.",
+                "Records read that go to the quarantine, once for each time they are read.",
                 &["reason"],
             )?,
             skipped_records: add.counters(
                 "skipped_records_total",
-                "Records that are not to be written.",
+                "Records read that are not to be written, once for each time they are read.",
                 &["reason"],
             )?,
             memory_used: add.gauge("memory_used_bytes", "Memory of the budget in use.")?,

@@ -13,6 +13,7 @@ mod parts;
 mod watch;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,6 +100,10 @@ impl RunError {
     /// Returns the exit code by kind: 78 Config, 69 Unavailable, 65 Data, 70 Bug.
     pub fn exit_code(&self) -> u8 {
         match self {
+            // At boot an address may not be up yet, and after a restart still be taken.
+            Self::Listen { error, .. } if is_passing(error) => 69,
+            // Nor may the instance's own service, which is asked last, answer yet.
+            Self::Stores(StoresError::NoRegion) => 69,
             Self::Consumer(ConsumerError::Property { .. }) | Self::Stores(_) => 78,
             Self::Listen { .. } => 78,
             Self::Consumer(_) | Self::KafkaUnreached => 69,
@@ -106,6 +111,10 @@ impl RunError {
             Self::Thread(_) | Self::Bug { .. } => 70,
         }
     }
+}
+
+fn is_passing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable)
 }
 
 /// What a running daemon tells whoever started it.
@@ -202,4 +211,25 @@ pub fn run_at(
     watch.stop();
     info!("sluice has stopped");
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_by_itself_is_started_again() {
+        let address: SocketAddr = "127.0.0.1:9464".parse().unwrap();
+        let listen = |kind: ErrorKind| RunError::Listen { address, error: kind.into() };
+        let endpoint = StoresError::Endpoint { endpoint: "s3".to_owned() };
+        for (error, code) in [
+            (listen(ErrorKind::AddrInUse), 69),
+            (listen(ErrorKind::AddrNotAvailable), 69),
+            (listen(ErrorKind::PermissionDenied), 78),
+            (RunError::Stores(StoresError::NoRegion), 69),
+            (RunError::Stores(endpoint), 78),
+        ] {
+            assert_eq!(error.exit_code(), code, "{error}");
+        }
+    }
 }

@@ -6,9 +6,11 @@
 //!
 //! Nothing is given up: what cannot be asked now is asked again, as long as the token lives.
 
+mod ask;
 mod decide;
 mod latest;
 mod orders;
+mod silence;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,18 +23,19 @@ use super::clock::Clock;
 use super::gate::Gate;
 use super::mailbox::{Mail, Mailbox};
 use super::run::Brokers;
+use super::said::Said;
 use super::stores::Stores;
 use crate::engine::{Address, CommittedOffset, Source, StopReason, Verdict};
-use crate::kafka::CLIENT_ID_PREFIX;
-use crate::kafka::admin::{Admin, TopicDescription};
+use crate::kafka::admin::{Admin, is_denied};
 use crate::kafka::ffi::{ClientHandle, Committed, ErrorCode};
-use crate::model::{ClusterId, GroupId, Offset, Topic, TopicId, TopicPartition, Uptime};
+use crate::model::{ClusterId, GroupId, Offset, TopicId, TopicPartition, Uptime};
 use crate::s3::{Claim, Claims, Etag};
 
 use decide::decide;
 pub(super) use decide::facts_of;
 use orders::Order;
 pub(super) use orders::{Request, Settler};
+use silence::Silence;
 
 /// One question to the brokers.
 const ASK: Duration = Duration::from_secs(10);
@@ -86,6 +89,8 @@ pub(super) struct SettlerLoop {
     watched: BTreeMap<TopicPartition, Watched>,
     look_at: Uptime,
     latest: latest::Latest,
+    said: Said,
+    silence: Silence,
 }
 
 impl SettlerLoop {
@@ -109,6 +114,8 @@ impl SettlerLoop {
             watched: BTreeMap::new(),
             look_at: Uptime::ZERO.after(WATCH),
             latest: latest::Latest::default(),
+            said: Said::default(),
+            silence: Silence::default(),
         };
         (Settler(sender), thread)
     }
@@ -145,7 +152,9 @@ impl SettlerLoop {
         match order {
             Order::Client(client) => self.client = Some(client),
             Order::ClientGone { done } => {
-                self.client = None;
+                // The next client's servers may have become another cluster's.
+                (self.client, self.cluster) = (None, None);
+                self.silence.answered();
                 self.waiting.clear();
                 self.out_of_range.clear();
                 self.watched.clear();
@@ -170,7 +179,7 @@ impl SettlerLoop {
     fn tell_watermarks(&mut self) {
         let Some(admin) = self.admin() else { return };
         let gate = Arc::clone(&self.gate);
-        let mut is_answered = true;
+        let (said, mut is_answered) = (&self.said, true);
         self.out_of_range.retain(|(address, partition, mailbox)| {
             if !gate.is_alive(*address) {
                 return false;
@@ -185,7 +194,9 @@ impl SettlerLoop {
                     false
                 }
                 Err(error) => {
-                    warn!(%partition, %error, "the log's ends could not be asked, it is tried again");
+                    if said.may_say("log ends") {
+                        warn!(%partition, %error, "the log's ends could not be asked, it is tried again");
+                    }
                     is_answered = false;
                     true
                 }
@@ -204,10 +215,15 @@ impl SettlerLoop {
             self.cluster = admin.cluster_id();
         }
         let Some(cluster) = self.cluster.clone() else {
-            warn!("the cluster's id is not known yet, partitions wait");
+            if self.said.may_say("cluster id") {
+                warn!("the cluster's id is not known yet, partitions wait");
+            }
             return;
         };
-        let Some((topics, foreign)) = self.ask(&admin) else { return };
+        let (topics, foreign) = match self.ask(&admin) {
+            Ok(answers) => answers,
+            Err(error) => return self.unanswered(&error),
+        };
         let until = self.clock.uptime().after(ROUND_MAX);
         let mut unasked = Vec::new();
         for request in std::mem::take(&mut self.waiting) {
@@ -216,9 +232,7 @@ impl SettlerLoop {
                 continue;
             }
             if let Some(client_id) = &foreign {
-                let reason = StopReason::ForeignMember { client_id: client_id.clone() };
-                let result = Box::new(Err(reason));
-                request.mailbox.send(Mail::Settled { address: request.address, result });
+                refuse(request, StopReason::ForeignMember { client_id: client_id.clone() });
                 continue;
             }
             match topics.get(&request.partition.topic) {
@@ -229,8 +243,15 @@ impl SettlerLoop {
                         self.waiting.push(unanswered);
                     }
                 }
+                Some(Err(code)) if is_denied(*code) => {
+                    let reason = not_allowed(&request, *code);
+                    refuse(request, reason);
+                }
                 Some(Err(code)) => {
-                    warn!(partition = %request.partition, %code, "the topic cannot be described yet");
+                    let topic = &request.partition.topic;
+                    if self.said.may_say(topic.as_str()) {
+                        warn!(%topic, %code, "the topic cannot be described yet");
+                    }
                     self.waiting.push(request);
                 }
                 None => self.waiting.push(request),
@@ -239,38 +260,6 @@ impl SettlerLoop {
         // Who was not asked goes before who did not answer.
         unasked.append(&mut self.waiting);
         self.waiting = unasked;
-    }
-
-    /// Asks what concerns all partitions: topic ids, and who else is in the group.
-    #[expect(clippy::type_complexity, reason = "one answer of one call, taken apart at once")]
-    fn ask(
-        &self,
-        admin: &Admin,
-    ) -> Option<(BTreeMap<Topic, Result<TopicDescription, ErrorCode>>, Option<String>)> {
-        let mut names: Vec<_> =
-            self.waiting.iter().map(|request| request.partition.topic.clone()).collect();
-        names.sort();
-        names.dedup();
-        if self.options.brokers == Brokers::Mock {
-            let unknown = Ok(TopicDescription { id: TopicId::UNKNOWN, partitions: 0 });
-            return Some((names.into_iter().map(|name| (name, unknown)).collect(), None));
-        }
-        let topics = match admin.topics(&names) {
-            Ok(topics) => topics,
-            Err(error) => {
-                warn!(%error, "topics could not be described, it is tried again");
-                return None;
-            }
-        };
-        let members = match admin.members(&self.options.group) {
-            Ok(members) => members,
-            Err(error) => {
-                warn!(%error, "the group could not be described, it is tried again");
-                return None;
-            }
-        };
-        let is_foreign = |id: &String| !id.starts_with(CLIENT_ID_PREFIX);
-        Some((topics, members.into_iter().map(|member| member.client_id).find(is_foreign)))
     }
 
     /// Gathers what is known of one partition and hands it on to read the claim; returns it if
@@ -321,7 +310,9 @@ impl SettlerLoop {
         match client.client().committed(std::slice::from_ref(partition), ASK) {
             Ok(found) => found.into_iter().find(|found| found.error.is_none()),
             Err(error) => {
-                warn!(%partition, %error, "the committed offset could not be read, it is tried again");
+                if self.said.may_say("committed") {
+                    warn!(%partition, %error, "the committed offset could not be read, it is tried again");
+                }
                 None
             }
         }
@@ -332,7 +323,9 @@ impl SettlerLoop {
         let low = match admin.watermarks(&source.partition) {
             Ok(found) => found.low,
             Err(error) => {
-                warn!(partition = %source.partition, %error, "the log's start is not known yet");
+                if self.said.may_say("log start") {
+                    warn!(partition = %source.partition, %error, "the log's start is not known yet");
+                }
                 return None;
             }
         };
@@ -367,3 +360,15 @@ impl SettlerLoop {
         }
     }
 }
+
+fn not_allowed(request: &Request, code: ErrorCode) -> StopReason {
+    StopReason::NotAllowed { topic: request.partition.topic.to_string(), code: code.name() }
+}
+
+fn refuse(request: Request, reason: StopReason) {
+    let result = Box::new(Err(reason));
+    request.mailbox.send(Mail::Settled { address: request.address, result });
+}
+
+#[cfg(test)]
+mod tests;

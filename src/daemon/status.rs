@@ -177,11 +177,12 @@ impl Status {
         self.lock().rows.remove(partition);
     }
 
-    /// Returns whether there are partitions and a setting of the user has stopped every one.
-    pub fn is_all_stopped_as_asked(&self) -> bool {
+    /// Returns whether partitions are held and a setting of the user has stopped every one; not one
+    /// of which nothing was told yet.
+    pub fn is_all_stopped_as_asked(&self, held: &[TopicPartition]) -> bool {
         let facts = self.lock();
         let is_asked = |row: &PartitionRow| row.stopped.as_ref().is_some_and(|at| at.was_asked_for);
-        !facts.rows.is_empty() && facts.rows.values().all(is_asked)
+        !held.is_empty() && held.iter().all(|at| facts.rows.get(at).is_some_and(is_asked))
     }
 
     /// Keeps the error for the page; one that is there already is counted and moves to the front.

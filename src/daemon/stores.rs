@@ -83,6 +83,11 @@ impl Stores {
         &self.asked
     }
 
+    /// Returns whether a layout names the configured bucket.
+    pub(super) fn is_own(&self, layout: &Layout) -> bool {
+        layout.endpoint == self.endpoint && layout.bucket == *self.own.bucket()
+    }
+
     /// Returns the store that a layout names; none if it is at an endpoint that this configuration
     /// does not speak to.
     pub(super) fn of(&self, layout: &Layout) -> Option<Store> {

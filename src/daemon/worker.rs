@@ -30,6 +30,7 @@ use super::clock::Clock;
 use super::gate::Gate;
 use super::mailbox::Mailbox;
 use super::metrics::{Metrics, WorkerMetrics};
+use super::said::Said;
 use super::settler::Settler;
 use super::status::{Heartbeat, Status};
 use super::stores::Stores;
@@ -92,6 +93,7 @@ pub(super) struct Worker {
     relieve_at: Uptime,
     told: WorkerMetrics,
     heartbeat: Heartbeat,
+    said: Said,
     is_stopping: bool,
 }
 
@@ -119,6 +121,7 @@ impl Worker {
             relieve_at: Uptime::ZERO,
             told,
             heartbeat,
+            said: Said::default(),
             is_stopping: false,
         }
     }

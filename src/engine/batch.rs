@@ -6,6 +6,7 @@
 //! the plan's layout, id and opening time, so that it comes out the same.
 
 mod birth;
+mod relief;
 mod sealed;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ pub use sealed::SealedObject;
 pub(super) use birth::{Birth, Kept};
 pub(super) use sealed::{CountedObject, SealedBatch};
 
-use super::object::{Line, ObjectBuffer, PART_BYTES_MIN, Placed};
+use super::object::{Line, ObjectBuffer, Placed};
 use super::{
     Digest, DigestEntry, ObjectDescription, ObjectId, PARTS_MAX, Plan, Source, StopReason,
 };
@@ -281,27 +282,6 @@ impl OpenBatch {
         self.held_bytes = self.held_bytes + object.buffer.held_bytes() - before;
         let stored = object.buffer.stored_bytes();
         self.stats.largest_object_bytes = self.stats.largest_object_bytes.max(stored);
-    }
-
-    /// Sends up every part that S3 takes already, and gives unfilled memory back.
-    pub(super) fn relieve(&mut self, workshop: &mut Workshop) {
-        let compression = self.birth.layout.encoding.compression;
-        for object in &mut self.objects {
-            object.buffer.compress(compression, &mut workshop.compressors);
-            let Some(description) = &object.description else { continue };
-            if let Some((number, body)) = object.buffer.take_part(PART_BYTES_MIN) {
-                self.parts.push(Part { object: Arc::clone(description), number, body });
-                self.parts_max = self.parts_max.max(number);
-            }
-        }
-        self.shrink();
-    }
-
-    fn shrink(&mut self) {
-        for object in &mut self.objects {
-            object.buffer.shrink();
-        }
-        self.held_bytes = self.objects.iter().map(|object| object.buffer.held_bytes()).sum();
     }
 
     /// Closes the batch at `end`. The parts that are left are among `take_parts` of the result.

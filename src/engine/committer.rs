@@ -113,6 +113,12 @@ impl Committer {
         true
     }
 
+    /// Returns when the oldest commit of the request on its way was enqueued, through every try.
+    pub fn in_flight_since(&self) -> Option<Uptime> {
+        let waiting = |address| self.tokens.get(address)?.waiting.as_ref();
+        self.flight.as_ref()?.addresses.iter().filter_map(waiting).map(|at| at.since).min()
+    }
+
     /// Returns the addresses that commit for these partitions.
     pub fn addresses_of(&self, partitions: &[TopicPartition]) -> Vec<Address> {
         let is_of = |token: &Token| partitions.contains(&token.partition);
@@ -160,6 +166,7 @@ impl Committer {
             attempts: 0,
             unlisted: 0,
             not_before: now,
+            since: now,
         });
         self.queue.push_back(address);
     }

@@ -2,6 +2,9 @@
 //!
 //! It owns: the reasons, their words for logs, pages and the metric's label.
 //! It does not own: the decision to stop, nor when it is tried again.
+//!
+//! An object's key is named where a person needs it to act. It holds what `layout.path` takes from
+//! records; nothing else of a record is ever among the words.
 
 use thiserror::Error;
 
@@ -66,6 +69,14 @@ pub enum StopReason {
         "uploads were lost {times} times without a commit between: look for a job or a lifecycle rule that aborts uploads early"
     )]
     UploadsLost { times: u32 },
+    #[error(
+        "the object `{key}` needs part {part}, S3 takes {max}: set `s3.part_size` to at least what it was when the batch was planned"
+    )]
+    TooManyParts { key: ObjectKey, part: u32, max: u16 },
+    #[error(
+        "the store refuses an object ({found}): change what it refuses; it is tried again every 10 minutes"
+    )]
+    ObjectRefused { found: String },
     #[error("the committed metadata claims to be Sluice's, but {0}")]
     Metadata(#[from] MetadataError),
     #[error(
@@ -98,8 +109,16 @@ pub enum StopReason {
         "a member with client id `{client_id}` consumes in this group: the old consumer still runs; stop it first"
     )]
     ForeignMember { client_id: String },
+    #[error(
+        "the brokers let this user describe neither topic nor group as is needed ({code}): grant `Describe` on topic `{topic}` and `Read` on the group; it is tried again every 10 minutes"
+    )]
+    NotAllowed { topic: String, code: String },
     #[error("the pending plan writes to bucket `{bucket}`{}, which cannot be reached with this configuration: finish it with the configuration that wrote it", endpoint.as_deref().map(|at| format!(" at `{at}`")).unwrap_or_default())]
     OtherBucket { bucket: String, endpoint: Option<String> },
+    #[error(
+        "the pending plan writes to bucket `{bucket}`, which is not the configured one and cannot be used ({found}): finish it with the configuration that wrote it, or give this one the right to"
+    )]
+    BucketUnreached { bucket: String, found: String },
     #[error("{0}: please report this with the log")]
     Bug(#[from] PartitionError),
 }
@@ -137,6 +156,8 @@ impl StopReason {
             Self::CommitRefused { .. } => "commit_refused",
             Self::PlanTooLong { .. } => "plan_too_long",
             Self::UploadsLost { .. } => "uploads_lost",
+            Self::TooManyParts { .. } => "too_many_parts",
+            Self::ObjectRefused { .. } => "object_refused",
             Self::Metadata(_) => "metadata",
             Self::OtherSource { .. } => "other_source",
             Self::OffsetMoved { .. } => "offset_moved",
@@ -146,7 +167,9 @@ impl StopReason {
             Self::Claim { .. } => "claim",
             Self::TopicRecreated { .. } => "topic_recreated",
             Self::ForeignMember { .. } => "foreign_member",
+            Self::NotAllowed { .. } => "not_allowed",
             Self::OtherBucket { .. } => "other_bucket",
+            Self::BucketUnreached { .. } => "bucket_unreached",
             Self::Bug(_) => "bug",
         }
     }

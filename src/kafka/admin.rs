@@ -46,6 +46,29 @@ pub enum AdminError {
     NotANumber { name: &'static str, value: String },
 }
 
+impl AdminError {
+    /// Returns the code with which the brokers say that this user may not ask.
+    pub fn denied(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Refused(code) if is_denied(*code) => Some(*code),
+            Self::Refused(_) | Self::NotANumber { .. } => None,
+        }
+    }
+}
+
+/// Returns whether a code says that this user may not do what was asked for.
+pub fn is_denied(code: ErrorCode) -> bool {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+    matches!(
+        code.known(),
+        Some(
+            Code::TopicAuthorizationFailed
+                | Code::GroupAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+        )
+    )
+}
+
 /// Asks with the client of a consumer, each question with one timeout.
 #[derive(Clone, Debug)]
 pub struct Admin {
@@ -137,5 +160,18 @@ impl Admin {
 
     pub fn cluster_id(&self) -> Option<ClusterId> {
         self.client.client().cluster_id(self.timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::error::RDKafkaErrorCode as Code;
+
+    #[test]
+    fn only_what_a_person_has_to_grant_counts_as_denied() {
+        let denied = |code: Code| AdminError::Refused(code.into()).denied().is_some();
+        assert!(denied(Code::TopicAuthorizationFailed) && denied(Code::GroupAuthorizationFailed));
+        assert!(!denied(Code::UnknownTopicOrPartition) && !denied(Code::RequestTimedOut));
     }
 }

@@ -73,6 +73,7 @@ pub enum Seen {
     Trouble {
         code: String,
         text: String,
+        remedy: &'static str,
     },
     /// The client is dead.
     Fatal {
@@ -143,8 +144,11 @@ impl GroupConsumer {
         if let Some(code) = self.handle().client().fatal_error() {
             return Seen::Fatal { code: code.name(), text };
         }
-        let code = error.rdkafka_error_code().map(|code| ErrorCode::from(code).name());
-        Seen::Trouble { code: code.unwrap_or_else(|| "CLIENT".to_owned()), text }
+        let known = error.rdkafka_error_code();
+        let code = known.map(|code| ErrorCode::from(code).name());
+        let code = code.unwrap_or_else(|| "CLIENT".to_owned());
+        let remedy = known.and_then(remedy).unwrap_or("it is tried again for ever");
+        Seen::Trouble { code, text, remedy }
     }
 
     /// Returns the names of every topic that the brokers show.
@@ -199,6 +203,35 @@ pub(super) fn creation_error(error: KafkaError) -> ConsumerError {
     }
 }
 
+impl Context {
+    /// Returns whether this kind of trouble was not said for a while; it counts as said then.
+    fn may_say(&self, kind: &str, now: Instant) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = said.get(kind).is_none_or(|at| now.duration_since(*at) >= SAY_EVERY);
+        if is_new {
+            said.retain(|_, at| now.duration_since(*at) < SAY_EVERY);
+            said.insert(kind.to_owned(), now);
+        }
+        is_new
+    }
+}
+
+/// Returns what a person does about trouble that does not pass by itself.
+fn remedy(code: RDKafkaErrorCode) -> Option<&'static str> {
+    use RDKafkaErrorCode as Code;
+    match code {
+        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::InvalidTopic => {
+            Some("create the topic, or correct `kafka.topics`")
+        }
+        Code::TopicAuthorizationFailed => {
+            Some("grant this user `Read` and `Describe` on the topic")
+        }
+        Code::GroupAuthorizationFailed => Some("grant this user `Read` on the group"),
+        Code::ClusterAuthorizationFailed => Some("grant this user what the brokers ask for"),
+        _ => None,
+    }
+}
+
 impl ClientContext for Context {
     /// librdkafka's own lines say in other words what `error` is told: they are for who looks
     /// closely. Nothing that it heals by itself is an error of ours.
@@ -207,15 +240,21 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let kind = error.rdkafka_error_code().map_or_else(String::new, |code| format!("{code:?}"));
+        let code = error.rdkafka_error_code();
         let now = Instant::now();
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = said.get(&kind).is_none_or(|at| now.duration_since(*at) >= SAY_EVERY);
-        if is_new {
-            said.insert(kind, now);
-            tracing::warn!(%error, reason, "the Kafka client reports trouble and goes on");
-        } else {
-            tracing::debug!(%error, reason, "the Kafka client reports trouble and goes on");
+        // What a person has to repair is said of each topic, everything else once of its kind.
+        match code.and_then(remedy) {
+            Some(remedy) if self.may_say(reason, now) => {
+                tracing::warn!(%error, "Kafka refuses what is asked: {reason}: {remedy}");
+            }
+            None if self
+                .may_say(&code.map_or_else(String::new, |code| format!("{code:?}")), now) =>
+            {
+                tracing::warn!(%error, reason, "the Kafka client reports trouble and goes on");
+            }
+            Some(_) | None => {
+                tracing::debug!(%error, reason, "the Kafka client reports trouble and goes on");
+            }
         }
     }
 }
@@ -319,62 +358,4 @@ pub fn commit_fault(code: ErrorCode, protocol: Protocol) -> crate::model::Commit
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::CommitFault;
-
-    fn options() -> ConsumerOptions {
-        ConsumerOptions {
-            group: GroupId::new("sluice").unwrap(),
-            protocol: Protocol::Classic,
-            client_name: "host-1".to_owned(),
-            properties: BTreeMap::from([
-                ("bootstrap.servers".to_owned(), "localhost:9092".to_owned()),
-                ("isolation.level".to_owned(), "read_uncommitted".to_owned()),
-            ]),
-            prefetch_bytes: 16 << 20,
-        }
-    }
-
-    #[test]
-    fn what_the_protocol_rests_on_is_not_the_users_to_set() {
-        let all = properties(&options());
-        for (name, value) in [
-            ("isolation.level", "read_committed"),
-            ("enable.auto.commit", "false"),
-            ("enable.auto.offset.store", "false"),
-            ("auto.offset.reset", "error"),
-            ("client.id", "sluice-host-1"),
-            ("partition.assignment.strategy", "cooperative-sticky"),
-        ] {
-            assert_eq!(all.get(name).map(String::as_str), Some(value), "{name}");
-        }
-    }
-
-    #[test]
-    fn kip_848_is_given_no_setting_that_it_refuses() {
-        let all = properties(&ConsumerOptions { protocol: Protocol::Consumer, ..options() });
-        assert_eq!(all.get("group.protocol").map(String::as_str), Some("consumer"));
-        assert!(!all.contains_key("partition.assignment.strategy"));
-    }
-
-    #[test]
-    fn each_code_of_the_rules_has_its_meaning() {
-        use RDKafkaErrorCode as Code;
-        for (code, protocol, fault) in [
-            (Code::RequestTimedOut, Protocol::Classic, CommitFault::Ambiguous),
-            (Code::WaitingForCoordinator, Protocol::Classic, CommitFault::Ambiguous),
-            (Code::NotCoordinator, Protocol::Consumer, CommitFault::Ambiguous),
-            (Code::IllegalGeneration, Protocol::Classic, CommitFault::Freeze),
-            (Code::StaleMemberEpoch, Protocol::Consumer, CommitFault::Freeze),
-            (Code::UnknownMemberId, Protocol::Classic, CommitFault::Kill),
-            (Code::FencedMemberEpoch, Protocol::Consumer, CommitFault::Kill),
-            (Code::GroupIdNotFound, Protocol::Consumer, CommitFault::NewClient),
-            (Code::TopicAuthorizationFailed, Protocol::Classic, CommitFault::Refused),
-            (Code::OffsetMetadataTooLarge, Protocol::Classic, CommitFault::Refused),
-            (Code::PolicyViolation, Protocol::Classic, CommitFault::Unlisted),
-        ] {
-            assert_eq!(commit_fault(code.into(), protocol), fault, "{code:?}");
-        }
-    }
-}
+mod tests;

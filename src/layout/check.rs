@@ -162,6 +162,21 @@ impl Layout {
         is_below(self.record_elements()) || is_below(self.quarantine_elements())
     }
 
+    /// Says whether an object of this layout could have the key of one of `other`, whose topics are
+    /// others. Never wrong in saying no. Where both name the topic in the same shape at the same
+    /// place, equal keys would be of one topic.
+    pub fn may_share_keys(&self, other: &Self) -> bool {
+        let tells_topic = |(left, right): (&Element, &Element)| {
+            left == right && told(left).contains(&Wanted::Topic)
+        };
+        let may_meet = |left: &Vec<Element>, right: &Vec<Element>| {
+            are_alike(left, right) && !left.iter().zip(right).any(tells_topic)
+        };
+        let ours = [self.record_elements(), self.quarantine_elements()];
+        let theirs = [other.record_elements(), other.quarantine_elements()];
+        ours.iter().any(|left| theirs.iter().any(|right| may_meet(left, right)))
+    }
+
     fn check_told(&self, topics: TopicCount, faults: &mut Vec<LayoutFault>) {
         let elements = self.record_elements();
         let told: Vec<Wanted> = elements.iter().flat_map(told).collect();

@@ -2,6 +2,9 @@
 //!
 //! It owns: `StoreError`, its kinds, the table from S3's codes to kinds.
 //! It does not own: reading an SDK's error (`aws`), waiting (`retry`).
+//!
+//! An object's key is shown, because a person needs it to act. It holds what `layout.path` takes
+//! from records; nothing else of a record is.
 
 use std::fmt;
 use std::sync::Arc;

@@ -8,7 +8,7 @@
 //! one store, and cells that are no longer in the map are simply not read.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus::core::{Collector, Desc};
@@ -36,6 +36,7 @@ struct Cells {
     published: AtomicI64,
     committed: AtomicI64,
     log_end: AtomicI64,
+    is_starting: AtomicBool,
 }
 
 impl Default for Cells {
@@ -47,6 +48,7 @@ impl Default for Cells {
             published: unknown(),
             committed: unknown(),
             log_end: unknown(),
+            is_starting: AtomicBool::new(true),
         }
     }
 }
@@ -82,6 +84,11 @@ impl PartitionMetrics {
         self.0.published.store(next.value(), Relaxed);
     }
 
+    /// Whether Kafka, S3 and the claim are still being asked where to begin.
+    pub fn starting(&self, is_starting: bool) {
+        self.0.is_starting.store(is_starting, Relaxed);
+    }
+
     /// The frontier.
     pub fn committed(&self, next: Offset) {
         self.0.committed.store(next.value(), Relaxed);
@@ -96,6 +103,7 @@ impl PartitionMetrics {
 #[derive(Debug)]
 struct Families {
     assigned: Family,
+    starting: Family,
     stopped_count: Family,
     stopped: Family,
     offset: Family,
@@ -111,6 +119,11 @@ impl Families {
     fn new() -> Result<Self, prometheus::Error> {
         Ok(Self {
             assigned: Family::new("sluice_assigned_partitions", "Partitions held.", &[])?,
+            starting: Family::new(
+                "sluice_starting_partitions",
+                "Partitions held whose start is not settled yet.",
+                &[],
+            )?,
             stopped_count: Family::new(
                 "sluice_stopped_partitions",
                 "Partitions held that wait for a person.",
@@ -227,8 +240,9 @@ fn known(cell: &AtomicI64) -> Option<i64> {
 
 impl Collector for Partitions {
     fn desc(&self) -> Vec<&Desc> {
-        let Families { assigned, stopped_count, stopped, offset, lag, log_end } = &*self.families;
-        let families = [assigned, stopped_count, stopped, offset, lag, log_end];
+        let Families { assigned, starting, stopped_count, stopped, offset, lag, log_end } =
+            &*self.families;
+        let families = [assigned, starting, stopped_count, stopped, offset, lag, log_end];
         families.iter().map(|family| family.description()).collect()
     }
 
@@ -237,6 +251,9 @@ impl Collector for Partitions {
         let held = self.lock();
         let families = &*self.families;
         let assigned = families.assigned.gauge(&[], held.cells.len() as f64);
+        let is_starting = |cells: &&Arc<Cells>| cells.is_starting.load(Relaxed);
+        let starting = held.cells.values().filter(is_starting).count();
+        let starting = families.starting.gauge(&[], starting as f64);
         let stopped_count = families.stopped_count.gauge(&[], held.stopped.len() as f64);
         let stopped = self.collect_stopped(&held);
         let offsets = match self.series {
@@ -245,6 +262,7 @@ impl Collector for Partitions {
         };
         let all = [
             (&families.assigned, vec![assigned]),
+            (&families.starting, vec![starting]),
             (&families.stopped_count, vec![stopped_count]),
             (&families.stopped, stopped),
             (&families.offset, offsets.offset),

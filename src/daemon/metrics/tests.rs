@@ -75,6 +75,7 @@ fn each_event_is_counted_under_its_name() {
         "sluice_open_batch_oldest_age_seconds 2",
         "sluice_assigned_partitions 1",
         "sluice_stopped_partitions 1",
+        "sluice_starting_partitions 1",
         "sluice_partition_stopped{topic=\"geo\",partition=\"1\",reason=\"replay_differs\"} 1",
         "sluice_partition_offset{topic=\"pin\",partition=\"0\",stage=\"buffered\"} 8",
         "sluice_partition_lag_records{topic=\"pin\",partition=\"0\",stage=\"consumed\"} 1",

@@ -150,10 +150,9 @@ impl ClientRun {
         parts.rebalancer.beat();
         match self.consumer.poll(POLL) {
             Seen::Nothing => {}
-            Seen::Trouble { code, text } => {
+            Seen::Trouble { code, text, remedy } => {
                 debug!(code, text, "the client reports trouble and goes on");
                 parts.metrics.error_handled("kafka");
-                let remedy = "it is tried again for ever";
                 parts.status.error_seen(SeenError::new(wall(), "kafka", &text, remedy));
             }
             Seen::Fatal { code, text } => {
@@ -206,7 +205,7 @@ impl ClientRun {
                 return Err(RunError::KafkaUnreached);
             }
         }
-        if parts.status.is_all_stopped_as_asked() {
+        if parts.status.is_all_stopped_as_asked(&parts.rebalancer.assigned_partitions()) {
             return Err(RunError::AllStopped);
         }
         Ok(())

@@ -6,17 +6,21 @@
 //! It does not own: anything of a partition that has a commit.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
+use thiserror::Error;
 use tracing::{info, warn};
 
 use super::{ASK, SettlerOptions};
+use crate::daemon::said::Said;
 use crate::daemon::stores::Stores;
 use crate::engine::Source;
 use crate::kafka::admin::Admin;
 use crate::kafka::ffi::ClientHandle;
-use crate::model::{Offset, Topic, TopicPartition};
+use crate::model::{ObjectKey, Offset, Topic, TopicPartition};
 use crate::s3::{
-    Claims, Condition, GROUP_OBJECT_BYTES_MAX, GroupObject, Put, Stopped, StoreErrorKind, TopicEnds,
+    ClaimError, Claims, Condition, GROUP_OBJECT_BYTES_MAX, GroupObject, Put, Stopped,
+    StoreErrorKind, TopicEnds,
 };
 
 /// Who can be asked.
@@ -32,6 +36,7 @@ pub(super) struct Ask<'a> {
 pub(super) struct Latest {
     found: Option<GroupObject>,
     topics: Vec<Topic>,
+    said: Said,
 }
 
 impl Latest {
@@ -49,12 +54,11 @@ impl Latest {
         source: &Source,
     ) -> Option<Option<Offset>> {
         if self.found.is_none() {
-            let claims =
-                Claims::new(&options.claims_prefix, &source.cluster, &options.group).ok()?;
-            self.found = match read(ask.stores, &claims) {
-                Read::Found(object) => Some(object),
-                Read::Absent => self.begin(ask, &claims),
-                Read::Unknown => None,
+            let claims = Claims::new(&options.claims_prefix, &source.cluster, &options.group);
+            let claims = self.said.or_say("the claims' prefix", claims)?;
+            self.found = match self.said.or_say("the group object", read(ask.stores, &claims))? {
+                Some(object) => Some(object),
+                None => self.begin(ask, &claims),
             };
         }
         let object = self.found.as_ref()?;
@@ -65,7 +69,7 @@ impl Latest {
     /// with another start and everything it does not know is read from its beginning.
     fn begin(&self, ask: Ask<'_>, claims: &Claims) -> Option<GroupObject> {
         let Ask { admin, client, stores } = ask;
-        let described = admin.topics(&self.topics).ok()?;
+        let described = self.said.or_say("topics", admin.topics(&self.topics))?;
         let mut all = Vec::new();
         let mut ids = BTreeMap::new();
         for (topic, description) in described {
@@ -75,9 +79,10 @@ impl Latest {
                 all.push(TopicPartition::new(topic.as_str(), index).ok()?);
             }
         }
-        let committed = client.client().committed(&all, ASK).ok()?;
-        if committed.iter().any(|found| found.error.is_some()) {
-            return None;
+        let committed =
+            self.said.or_say("committed offsets", client.client().committed(&all, ASK))?;
+        if let Some(code) = committed.iter().find_map(|found| found.error) {
+            return self.said.or_say("committed offsets", Err(code));
         }
         if committed.iter().any(|found| found.offset.is_some()) {
             warn!("the group has commits but no group object: `start = \"latest\"` does not apply");
@@ -85,45 +90,73 @@ impl Latest {
         }
         let mut topics: BTreeMap<Topic, TopicEnds> = BTreeMap::new();
         for partition in &all {
-            let end = admin.watermarks(partition).ok()?.high;
+            let end = self.said.or_say("the logs' ends", admin.watermarks(partition))?.high;
             let topic_id = *ids.get(&partition.topic)?;
             let ends = topics
                 .entry(partition.topic.clone())
                 .or_insert_with(|| TopicEnds { topic_id, ends: Vec::new() });
             ends.ends.push(end);
         }
-        write(stores, claims, &GroupObject { topics })
+        let written = write(stores, claims, &GroupObject { topics });
+        self.said.or_say("the group object", written)
     }
 }
 
-enum Read {
-    Found(GroupObject),
-    Absent,
-    Unknown,
+impl Said {
+    /// Passes on what was found; says, now and then, why it was not: partitions wait for it.
+    fn or_say<T, E: Display>(&self, what: &str, found: Result<T, E>) -> Option<T> {
+        let error = match found {
+            Ok(found) => return Some(found),
+            Err(error) => error,
+        };
+        if self.may_say(what) {
+            warn!(what, %error, "`start = \"latest\"` cannot be settled now, partitions wait");
+        }
+        None
+    }
 }
 
-fn read(stores: &Stores, claims: &Claims) -> Read {
+/// Why there is no group object to go by.
+#[derive(Debug, Error)]
+enum GroupObjectError {
+    #[error("{0}")]
+    Store(#[from] Stopped),
+    #[error("`{key}` cannot be read ({error}): repair or remove it")]
+    Unreadable { key: ObjectKey, error: ClaimError },
+    #[error("`{key}` was there and is gone")]
+    Gone { key: ObjectKey },
+    #[error(
+        "`{key}` would be larger than {GROUP_OBJECT_BYTES_MAX} bytes: read fewer topics by this group, or start at \"earliest\""
+    )]
+    TooLarge { key: ObjectKey },
+}
+
+/// Reads the group object; none if there is none.
+fn read(stores: &Stores, claims: &Claims) -> Result<Option<GroupObject>, GroupObjectError> {
     let key = claims.group_key();
     let got = stores.runtime().block_on(
         stores.retry().run_at_most(1, || stores.asked().get(&key, GROUP_OBJECT_BYTES_MAX)),
     );
     match got {
         Ok(got) => match GroupObject::parse(&got.body) {
-            Ok(object) => Read::Found(object),
-            Err(error) => {
-                warn!(%key, %error, "the group object cannot be read: repair or remove it");
-                Read::Unknown
-            }
+            Ok(object) => Ok(Some(object)),
+            Err(error) => Err(GroupObjectError::Unreadable { key, error }),
         },
-        Err(Stopped::Definite(error)) if error.kind == StoreErrorKind::NotFound => Read::Absent,
-        Err(_) => Read::Unknown,
+        Err(Stopped::Definite(error)) if error.kind == StoreErrorKind::NotFound => Ok(None),
+        Err(stopped) => Err(stopped.into()),
     }
 }
 
 /// Writes the group object; if somebody was faster, theirs holds.
-fn write(stores: &Stores, claims: &Claims, object: &GroupObject) -> Option<GroupObject> {
+fn write(
+    stores: &Stores,
+    claims: &Claims,
+    object: &GroupObject,
+) -> Result<GroupObject, GroupObjectError> {
     let key = claims.group_key();
-    let text = object.encode()?;
+    let Some(text) = object.encode() else {
+        return Err(GroupObjectError::TooLarge { key });
+    };
     let put = || Put {
         key: &key,
         body: text.clone().into(),
@@ -136,10 +169,22 @@ fn write(stores: &Stores, claims: &Claims, object: &GroupObject) -> Option<Group
     match written {
         Ok(_) => info!(%key, "the group begins at the present ends of its topics"),
         Err(Stopped::Definite(error)) if error.kind == StoreErrorKind::PreconditionFailed412 => {}
-        Err(_) => return None,
+        Err(stopped) => return Err(stopped.into()),
     }
-    match read(stores, claims) {
-        Read::Found(object) => Some(object),
-        Read::Absent | Read::Unknown => None,
+    read(stores, claims)?.ok_or(GroupObjectError::Gone { key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_latest_waits_for_is_said_once() {
+        let said = Said::default();
+        assert_eq!(said.or_say::<_, Stopped>("topics", Ok(7)), Some(7));
+        assert!(said.may_say("topics"), "an answer is nothing to say");
+        let said = Said::default();
+        assert_eq!(said.or_say::<u8, _>("topics", Err(Stopped::Cancelled)), None);
+        assert!(!said.may_say("topics"));
     }
 }

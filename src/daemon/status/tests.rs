@@ -150,3 +150,18 @@ fn the_rate_is_that_of_the_last_minute() {
     assert_eq!(rate(100), Some(ten_a_second_since_50));
     assert_eq!(rate(200), None);
 }
+
+#[test]
+fn a_partition_of_which_nothing_was_told_yet_is_not_stopped() {
+    let (status, a, b) = (Status::new(), partition("pin", 0), partition("pin", 1));
+    let held = [a.clone(), b.clone()];
+    assert!(!status.is_all_stopped_as_asked(&[]));
+    let mut stopped = stopped(row(0, 9));
+    stopped.stopped.as_mut().expect("stopped above").was_asked_for = true;
+    status.partitions_are([(a, stopped.clone())]);
+    assert!(!status.is_all_stopped_as_asked(&held));
+    status.partitions_are([(b.clone(), row(0, 9))]);
+    assert!(!status.is_all_stopped_as_asked(&held));
+    status.partitions_are([(b, stopped)]);
+    assert!(status.is_all_stopped_as_asked(&held));
+}

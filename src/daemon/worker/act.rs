@@ -10,7 +10,9 @@ use super::slot::State;
 use crate::daemon::budget::{Holding, InFlight};
 use crate::daemon::gate::Order;
 use crate::daemon::mailbox::Mail;
-use crate::engine::{Action, Address, ObjectDescription, ObjectId, Part, Report, StopReason};
+use crate::engine::{
+    Action, Address, Input, ObjectDescription, ObjectId, Part, Report, StopReason,
+};
 use crate::model::{BatchId, Offset};
 use crate::s3::{Answer, AnswerTo, Job, ObjectMetadata, PartNumber, PlanText, Target};
 
@@ -97,10 +99,26 @@ impl Worker {
         Some(crate::s3::Object { id: crate::s3::ObjectId(object.id.0), store, target })
     }
 
-    fn upload_part(&mut self, address: Address, part: Part) {
-        let number = u16::try_from(part.number).ok().and_then(PartNumber::new);
-        let object = self.object(address, &part.object, None, None);
-        let (Some(number), Some(object)) = (number, object) else { return };
+    /// Returns the number as S3 takes it. A replay with smaller parts than were planned may need more
+    /// than there are: it stops, for without one part there is no Complete.
+    fn part_number(
+        &mut self,
+        address: Address,
+        object: &ObjectDescription,
+        part: u32,
+    ) -> Option<PartNumber> {
+        let number = u16::try_from(part).ok().and_then(PartNumber::new);
+        if number.is_none() {
+            let (key, max) = (object.key.clone(), PartNumber::MAX);
+            let reason = StopReason::TooManyParts { key, part, max };
+            self.drive(address, Input::CannotGoOn(reason));
+        }
+        number
+    }
+
+    pub(super) fn upload_part(&mut self, address: Address, part: Part) {
+        let Some(number) = self.part_number(address, &part.object, part.number) else { return };
+        let Some(object) = self.object(address, &part.object, None, None) else { return };
         let flight = self.around.budget.send(part.body.len());
         let mailbox = self.mailbox.clone();
         let answer = AnswerTo::new(move |answer| {
@@ -125,9 +143,8 @@ impl Worker {
     }
 
     fn complete(&mut self, address: Address, object: &ObjectDescription, count: u64, parts: u32) {
-        let last = u16::try_from(parts).ok().and_then(PartNumber::new);
-        let described = self.object(address, object, Some(count), None);
-        let (Some(last), Some(described)) = (last, described) else { return };
+        let Some(last) = self.part_number(address, object, parts) else { return };
+        let Some(described) = self.object(address, object, Some(count), None) else { return };
         let answer = self.answer_about(address, object.id, None);
         self.around.uploads.submit(Job::Complete { object: described, last, answer });
     }

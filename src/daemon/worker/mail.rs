@@ -12,7 +12,7 @@ use crate::daemon::settler::Request;
 use crate::engine::{Address, Input, ObjectId, Partition, StopReason};
 use crate::kafka::ffi::Committed;
 use crate::model::{SealReason, TopicId, TopicPartition};
-use crate::s3::{Answer, PublishOutcome};
+use crate::s3::{Answer, PublishOutcome, StoreError, StoreErrorKind};
 
 impl Worker {
     pub(super) fn serve(&mut self, mail: Mail) {
@@ -168,11 +168,7 @@ impl Worker {
         match answer {
             Answer::Published(outcome) => self.published(address, object, outcome),
             Answer::UploadLost => self.upload_lost(address),
-            Answer::Failed(error) => {
-                warn!(%error, "an object was refused: its batch begins anew");
-                self.around.metrics.error_handled(error.kind.as_str());
-                self.upload_lost(address);
-            }
+            Answer::Failed(error) => self.object_refused(address, &error),
             Answer::Aborted
             | Answer::PartStored
             | Answer::ClaimRead(_)
@@ -206,14 +202,27 @@ impl Worker {
         }
     }
 
+    /// A definite answer to a part or a whole object. What the store does not take today it does not
+    /// take from a batch that begins anew either.
+    fn object_refused(&mut self, address: Address, error: &StoreError) {
+        self.around.metrics.error_handled(error.kind.as_str());
+        let is_refused = matches!(
+            error.kind,
+            StoreErrorKind::TooLarge | StoreErrorKind::Invalid | StoreErrorKind::Other
+        );
+        if is_refused {
+            let reason = StopReason::ObjectRefused { found: error.to_string() };
+            self.drive(address, Input::CannotGoOn(reason));
+        } else {
+            warn!(%error, "an upload cannot be finished: its batch begins anew");
+            self.upload_lost(address);
+        }
+    }
+
     fn part_stored(&mut self, address: Address, answer: Answer) {
         match answer {
             Answer::UploadLost => self.upload_lost(address),
-            Answer::Failed(error) => {
-                warn!(%error, "a part was refused: its batch begins anew");
-                self.around.metrics.error_handled(error.kind.as_str());
-                self.upload_lost(address);
-            }
+            Answer::Failed(error) => self.object_refused(address, &error),
             Answer::PartStored
             | Answer::Published(_)
             | Answer::Aborted

@@ -192,12 +192,17 @@ impl Worker {
                 self.ask_if_out_of_range(address);
             }
             PartitionFault::Unknown => {
-                warn!(%partition, %code, "the partition is unknown to the brokers");
+                if self.said.may_say(&format!("{partition} {code}")) {
+                    warn!(%partition, %code, "the partition is unknown to the brokers: was the \
+                        topic deleted?");
+                }
                 self.around.metrics.error_handled("unknown_partition");
                 self.around.settler.look_at_topics();
             }
             PartitionFault::Passing => {
-                warn!(%partition, %code, "the partition cannot be read now, it is tried again");
+                if self.said.may_say(&format!("{partition} {code}")) {
+                    warn!(%partition, %code, "the partition cannot be read now, it is tried again");
+                }
                 self.around.metrics.error_handled("fetch");
             }
         }

@@ -15,6 +15,7 @@ impl Worker {
         self.look_at_log_ends(now);
         let mut open = OpenBatches { count: 0, bytes: 0, oldest_age: Duration::ZERO };
         for slot in self.slots.values() {
+            slot.metrics.starting(slot.word() == "starting");
             let Some(machine) = slot.machine() else { continue };
             slot.metrics.consumed(machine.cursor());
             slot.metrics.buffered(machine.cursor());

@@ -4,6 +4,7 @@
 mod claims;
 mod errors;
 mod lag;
+mod objects;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

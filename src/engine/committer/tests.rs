@@ -211,6 +211,19 @@ fn a_late_answer_to_a_dead_token_reaches_nobody() {
     assert_eq!(answer(&mut committer, request.id, Vec::new()), []);
 }
 
+#[test]
+fn a_commit_lasts_from_its_enqueue_through_every_try() {
+    let mut committer = committer(2);
+    enqueue(&mut committer, 0);
+    let first = committer.poll_request(at(0)).unwrap();
+    assert_eq!(committer.in_flight_since(), Some(at(0)));
+    answer(&mut committer, first.id, fault(CommitFault::Ambiguous));
+    assert_eq!(committer.in_flight_since(), None);
+    committer.enqueue(at(9), Address(1), offset(7), "plan".to_owned());
+    committer.poll_request(at(10)).unwrap();
+    assert_eq!(committer.in_flight_since(), Some(at(0)));
+}
+
 fn any_fault() -> impl Strategy<Value = Option<CommitFault>> {
     prop_oneof![
         Just(None),

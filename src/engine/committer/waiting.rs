@@ -18,6 +18,8 @@ pub(super) struct Waiting {
     pub(super) attempts: u32,
     pub(super) unlisted: u32,
     pub(super) not_before: Uptime,
+    /// When it was enqueued.
+    pub(super) since: Uptime,
 }
 
 impl Waiting {

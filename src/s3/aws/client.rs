@@ -63,7 +63,7 @@ impl fmt::Debug for StaticCredentials {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoresError {
     #[error(
-        "no region is known for S3: set `s3.region`, or `AWS_REGION`, or a region in the profile"
+        "no region is known for S3, the instance's own service names none either: set `s3.region`, or `AWS_REGION`, or a region in the profile"
     )]
     NoRegion,
     #[error("`s3.endpoint` = `{endpoint}` must begin with `http://` or `https://`")]

@@ -38,6 +38,9 @@ fn a_partition_that_starts_lags_from_what_is_committed() {
     let mut rig = Rig::new(at(3));
     rig.slot().state = State::Settling;
     rig.slot().committed_is(at(3));
+    rig.worker.report(Uptime::ZERO);
+    let text = String::from_utf8(rig.worker.around.metrics.text().unwrap()).unwrap();
+    assert!(text.contains("\nsluice_starting_partitions 1\n"), "{text}");
     let (address, low, high) = (rig.address, at(0), at(10));
     rig.worker.serve(Mail::Watermarks { address, low, high });
     rig.worker.report(Uptime::ZERO);
