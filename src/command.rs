@@ -10,6 +10,7 @@ pub mod posts;
 pub mod progress;
 pub mod run;
 pub mod settings;
+pub mod verdict;
 
 use std::process::ExitCode;
 

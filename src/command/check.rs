@@ -13,11 +13,12 @@ mod store;
 use serde::Serialize;
 
 use crate::command::settings::{Common, print};
-use crate::config::{Faults, Loaded, Settings, Topics, Warning};
+use crate::command::verdict::Verdict;
+use crate::config::{Faults, Loaded, Warning};
 use crate::daemon::connect::consumer_options;
-use crate::model::{NameError, Timestamp, Topic};
+use crate::model::{NameError, Timestamp};
 use effective::{Effective, effective};
-use finding::{At, Finding, Question, Report, Shown, Verdict};
+use finding::{At, Finding, Question, Report, Shown};
 
 /// Tells whether Sluice could run: reads the configuration, then asks Kafka and S3
 ///
@@ -141,16 +142,6 @@ fn add_topics(report: &mut Report, topics: Result<Vec<Effective>, NameError>) ->
         Err(error) => {
             add_config_fault(report, Question::File, error.to_string());
             Vec::new()
-        }
-    }
-}
-
-/// Returns the topics of the cluster that are meant.
-fn meant(settings: &Settings, all: Vec<Topic>) -> Vec<Topic> {
-    match &settings.kafka.topics {
-        Topics::Names(names) => names.clone(),
-        Topics::Pattern(pattern) => {
-            all.into_iter().filter(|topic| pattern.matches(topic)).collect()
         }
     }
 }

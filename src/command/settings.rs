@@ -1,6 +1,7 @@
 //! The configuration of a command: where the file is, what was set beside it, how faults are shown.
 //!
-//! It owns: `--config`, `--set`, `--log`, printing faults and warnings, starting the log.
+//! It owns: `--config`, `--set`, `--log`, printing faults and warnings, which topics are meant,
+//! starting the log.
 //! It does not own: what keys there are (`config`).
 
 use std::collections::BTreeMap;
@@ -10,8 +11,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::{self, Faults, FileText, Loaded, Settings, Sources};
+use crate::config::{self, Faults, FileText, Loaded, Settings, Sources, Topics};
 use crate::daemon::log;
+use crate::model::Topic;
 
 /// The configuration has faults.
 pub(super) const EXIT_CONFIG: u8 = 78;
@@ -104,6 +106,16 @@ pub(super) fn say(line: &str) {
 /// Writes a line of the command's own output.
 pub(super) fn print(line: &str) {
     writeln!(std::io::stdout().lock(), "{}", line.trim_end()).ok();
+}
+
+/// Returns the topics of the cluster that are meant.
+pub(super) fn meant(settings: &Settings, all: Vec<Topic>) -> Vec<Topic> {
+    match &settings.kafka.topics {
+        Topics::Names(names) => names.clone(),
+        Topics::Pattern(pattern) => {
+            all.into_iter().filter(|topic| pattern.matches(topic)).collect()
+        }
+    }
 }
 
 /// Starts the log as the settings say; on failure prints why and returns the exit code.

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::finding::{At, Question, Report};
-use super::{add_config_fault, finding, meant};
+use super::{add_config_fault, finding};
+use crate::command::settings::meant;
 use crate::config::Settings;
 use crate::daemon::connect::consumer_options;
 use crate::kafka::admin::{Admin, TopicDescription};
