@@ -17,6 +17,8 @@ mod judge;
 mod name;
 mod pinpoint;
 mod resume;
+#[cfg(test)]
+mod sample;
 mod survey;
 mod walk;
 
@@ -27,7 +29,7 @@ use tokio::runtime::Runtime;
 use crate::command::progress::{Display, Progress};
 use crate::command::settings::{Common, say};
 use crate::config::{Settings, Start};
-use crate::daemon::connect::s3_options;
+use crate::daemon::connect::{consumer_options, s3_options};
 use crate::kafka::RangeReader;
 use crate::kafka::admin::Watermarks;
 use crate::model::{Offset, Topic, TopicPartition};
@@ -38,7 +40,7 @@ use content::{ask, is_store_away};
 use finding::{Finding, Kind, Report, Shown};
 use inventory::{Holdings, Inventory};
 use resume::{Resume, Subject};
-use survey::{Commits, Survey};
+use survey::{Commits, Survey, client_name};
 use walk::Bounds;
 
 /// Proves that the bucket and the topics agree, up to what the group has committed
@@ -285,7 +287,7 @@ impl Around<'_> {
         let mut comparer = Comparer {
             runtime: self.runtime,
             store: Store::clone(&self.store),
-            kafka: RangeReader::new(&self.survey.client),
+            kafka: RangeReader::new(&consumer_options(self.settings, client_name())),
             depth: if deep { Depth::Records } else { Depth::Metadata },
             layouts: inventory.layouts().to_vec(),
             set_aside: std::mem::take(&mut inventory.set_aside),

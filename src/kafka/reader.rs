@@ -1,27 +1,34 @@
 //! Reads ranges of partitions without joining any group.
 //!
 //! It owns: positioning, the end of a range, silence, what an error of a partition means here.
-//! It does not own: the client (`Inquiry`), what the records are good for.
+//! It does not own: how a client is made (`Inquiry`), what the records are good for.
 //!
 //! Ranges that follow each other are read in one go. An end that no record marks (control records,
 //! aborted transactions, compaction) is told by the next record behind it or by the end of the log,
 //! so a range must not end above the last stable offset.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 use thiserror::Error;
 
-use super::consumer::{PartitionFault, partition_fault};
+use super::consumer::{ConsumerError, ConsumerOptions, PartitionFault, partition_fault};
 use super::ffi::{
     BATCH_MESSAGES_MAX, Batch, CallError, ClientHandle, Content, ErrorCode, Message, QueueError,
     WorkerQueue,
 };
+use super::inquiry::Inquiry;
 use crate::model::{Offset, OffsetRange, Record, TopicPartition};
 
 /// Between two messages, while there are some to come.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// What is asked for is there already; a seek from the log's end waits this long for the fetch
+/// that is on its way.
+const FETCH_WAIT_MAX: Duration = Duration::from_millis(20);
+/// A seek is done by librdkafka itself.
+const SEEK_MAX: Duration = Duration::from_secs(10);
 /// Between two looks at the clock.
 const READ_WAIT: Duration = Duration::from_millis(200);
 /// Offsets that are cheaper to read over than to ask for anew: a new position throws away what was
@@ -38,15 +45,24 @@ pub enum ReadError {
     #[error("the brokers sent nothing for {} s", SILENCE_MAX.as_secs())]
     Silent,
     #[error(transparent)]
+    Client(#[from] ConsumerError),
+    #[error(transparent)]
     Call(#[from] CallError),
     #[error(transparent)]
     Queue(#[from] QueueError),
 }
 
-/// Reads one partition at a time, with a client that nobody else reads with.
+/// Reads one partition at a time, with a client of its own.
+///
+/// An unassign goes on behind the back of whoever asked for it, and when it is done it ends the
+/// forward of the partition's queue, also one that was set in the meantime. So a partition is never
+/// given to one client twice.
 #[derive(Debug)]
 pub struct RangeReader {
-    client: ClientHandle,
+    options: ConsumerOptions,
+    client: Option<ClientHandle>,
+    /// Partitions that the client has given back.
+    left: BTreeSet<TopicPartition>,
     place: Option<Place>,
 }
 
@@ -58,6 +74,7 @@ struct Place {
     batch: Batch,
     index: usize,
     queue: WorkerQueue,
+    client: ClientHandle,
     /// What comes next is here or behind.
     next: Offset,
     /// What comes next is here or behind, because the log ended here when it was read.
@@ -65,8 +82,11 @@ struct Place {
 }
 
 impl RangeReader {
-    pub fn new(client: &ClientHandle) -> Self {
-        Self { client: client.clone(), place: None }
+    pub fn new(options: &ConsumerOptions) -> Self {
+        let mut options = options.clone();
+        let wait = FETCH_WAIT_MAX.as_millis().to_string();
+        options.properties.insert("fetch.wait.max.ms".to_owned(), wait);
+        Self { options, client: None, left: BTreeSet::new(), place: None }
     }
 
     /// Hands over every visible record of the range, in order, until `visit` breaks.
@@ -76,24 +96,25 @@ impl RangeReader {
         range: OffsetRange,
         mut visit: impl FnMut(&Record<'_>) -> ControlFlow<()>,
     ) -> Result<(), ReadError> {
-        let mut place = self.go_to(partition, range.start())?;
-        let mut last_heard = Instant::now();
-        loop {
-            match place.take_queued(range, &mut visit)? {
-                ControlFlow::Break(()) => break,
-                ControlFlow::Continue(()) => {}
-            }
-            place.batch = place.queue.read_batch(READ_WAIT, BATCH_MESSAGES_MAX);
-            place.index = 0;
-            if !place.batch.is_empty() {
-                last_heard = Instant::now();
-            } else if last_heard.elapsed() >= SILENCE_MAX {
-                return Err(ReadError::Silent);
+        let read = self.go_to(partition, range.start()).and_then(|mut place| {
+            place.read(range, &mut visit)?;
+            Ok(place)
+        });
+        match read {
+            Ok(place) => self.place = Some(place),
+            Err(error) => {
+                // Behind an error nobody knows where it stands.
+                self.forget();
+                return Err(error);
             }
         }
-        // Only here: behind an error nobody knows where it stands.
-        self.place = Some(place);
         Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.place = None;
+        self.client = None;
+        self.left.clear();
     }
 
     fn go_to(&mut self, partition: &TopicPartition, start: Offset) -> Result<Place, ReadError> {
@@ -105,20 +126,61 @@ impl RangeReader {
         if let Some(place) = self.place.take_if(|place| is_near(place)) {
             return Ok(place);
         }
-        if let Some(place) = self.place.take() {
-            self.client.client().unassign(std::slice::from_ref(&place.partition))?;
-            place.queue.handle().unforward(&place.partition);
+        match self.place.take() {
+            Some(mut place) if place.partition == *partition => {
+                let client = place.client.client();
+                client.seek(&[(partition.clone(), start)], SEEK_MAX)?;
+                place.restart(start);
+                return Ok(place);
+            }
+            Some(place) => {
+                place.client.client().unassign(std::slice::from_ref(&place.partition))?;
+                place.queue.handle().unforward(&place.partition);
+                self.left.insert(place.partition);
+            }
+            None => {}
         }
-        let mut queue = WorkerQueue::new(&self.client)?;
+        if self.left.contains(partition) {
+            self.forget();
+        }
+        let client = match &self.client {
+            Some(client) => client.clone(),
+            None => self.client.insert(Inquiry::new(&self.options)?.handle()).clone(),
+        };
+        let mut queue = WorkerQueue::new(&client)?;
         queue.handle().forward(partition)?;
-        self.client.client().assign(&[(partition.clone(), start)])?;
+        client.client().assign(&[(partition.clone(), start)])?;
         let batch = queue.read_batch(READ_WAIT, BATCH_MESSAGES_MAX);
         let (partition, next) = (partition.clone(), start);
-        Ok(Place { partition, batch, index: 0, queue, next, log_end: None })
+        Ok(Place { partition, batch, index: 0, queue, client, next, log_end: None })
     }
 }
 
 impl Place {
+    /// Stands elsewhere: what was read before is thrown away, what is queued librdkafka strikes out.
+    fn restart(&mut self, start: Offset) {
+        self.batch = self.queue.read_batch(READ_WAIT, BATCH_MESSAGES_MAX);
+        (self.index, self.next, self.log_end) = (0, start, None);
+    }
+
+    fn read(
+        &mut self,
+        range: OffsetRange,
+        visit: &mut impl FnMut(&Record<'_>) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let mut last_heard = Instant::now();
+        while self.take_queued(range, visit)?.is_continue() {
+            self.batch = self.queue.read_batch(READ_WAIT, BATCH_MESSAGES_MAX);
+            self.index = 0;
+            if !self.batch.is_empty() {
+                last_heard = Instant::now();
+            } else if last_heard.elapsed() >= SILENCE_MAX {
+                return Err(ReadError::Silent);
+            }
+        }
+        Ok(())
+    }
+
     /// Works off what was read; breaks at the end of the range.
     fn take_queued(
         &mut self,
@@ -185,7 +247,7 @@ mod tests {
     use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
     use super::*;
-    use crate::kafka::{ConsumerOptions, Inquiry, Protocol};
+    use crate::kafka::Protocol;
     use crate::model::GroupId;
 
     fn at(value: i64) -> Offset {
@@ -223,13 +285,14 @@ mod tests {
             properties: BTreeMap::from([("bootstrap.servers".to_owned(), servers)]),
             prefetch_bytes: 1 << 20,
         };
-        let inquiry = Inquiry::new(&options).unwrap();
-        let mut reader = RangeReader::new(&inquiry.handle());
-        for (partition, start, end) in
-            [(0, 0, 10), (0, 10, 11), (0, 20, 25), (0, 3, 5), (1, 0, 25), (1, 24, 25), (0, 0, 25)]
-        {
-            let expected: Vec<i64> = (start..end).collect();
-            assert_eq!(read(&mut reader, partition, start, end), expected);
+        let mut reader = RangeReader::new(&options);
+        for _ in 0..3 {
+            for (partition, start, end) in
+                [(0, 0, 10), (0, 10, 11), (0, 20, 25), (0, 3, 5), (1, 0, 25), (1, 2, 3), (0, 0, 25)]
+            {
+                let expected: Vec<i64> = (start..end).collect();
+                assert_eq!(read(&mut reader, partition, start, end), expected);
+            }
         }
     }
 }

@@ -115,3 +115,6 @@ async fn take_one(
     finding.into_iter().for_each(|finding| report.add(finding));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,7 +150,7 @@ pub(super) async fn read_content(mut reader: ObjectReader) -> Result<Content, Co
 
 enum Unpacker {
     Plain,
-    Gzip(MultiGzDecoder<Vec<u8>>),
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
     Zstd {
         decoder: Decoder<'static>,
         is_between_frames: bool,
@@ -168,7 +168,7 @@ impl std::fmt::Debug for Unpacker {
 impl Unpacker {
     fn of(key: &str) -> Self {
         if key.ends_with(".gz") {
-            Self::Gzip(MultiGzDecoder::new(Vec::new()))
+            Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new())))
         } else if key.ends_with(".zst") {
             match Decoder::new() {
                 Ok(decoder) => Self::Zstd { decoder, is_between_frames: true },
@@ -221,3 +221,6 @@ impl Unpacker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! What `verify` has to say: one line per finding, with what it means and what to do.
 //!
-//! It owns: every kind of finding, its meaning and its advice, the form of a line, how many are
-//! kept.
-//! It does not own: any judgement, exit codes (`verdict`).
+//! It owns: the form of a line and of the document, how many findings are kept.
+//! It does not own: any judgement, what a kind means (`kind`), exit codes (`verdict`).
+
+mod kind;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,180 +15,12 @@ use crate::command::settings::print;
 use crate::command::verdict::{Verdict, exit_code};
 use crate::model::Offset;
 
+use kind::KIND_CHARS;
+pub(super) use kind::Kind;
+
 /// So many of each kind are shown and kept, the rest is counted: a reader needs the first, and a
 /// prefix may hold a million strangers.
 const KEPT_MAX: u64 = 100;
-
-/// What was found. The names are for machines too: they stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
-    Configuration,
-    Unreachable,
-    Topic,
-    Commit,
-    MissingRecords,
-    MissingObject,
-    MovedObject,
-    Copy,
-    Unexplained,
-    Overlap,
-    WrongCount,
-    Differs,
-    Damaged,
-    Disagrees,
-    Unreadable,
-    Changed,
-    NotOurs,
-    OtherGroup,
-    OtherTopic,
-    BadMetadata,
-    Uncounted,
-    Dropped,
-}
-
-/// The longest name of a kind, so that lines stand in columns.
-const KIND_CHARS: usize = "missing_records".len();
-
-impl Kind {
-    pub(super) fn verdict(self) -> Verdict {
-        match self {
-            Self::Configuration => Verdict::Config,
-            Self::Unreachable => Verdict::Unreachable,
-            Self::Dropped | Self::Uncounted => Verdict::Warn,
-            Self::Topic
-            | Self::Commit
-            | Self::MissingRecords
-            | Self::MissingObject
-            | Self::MovedObject
-            | Self::Copy
-            | Self::Unexplained
-            | Self::Overlap
-            | Self::WrongCount
-            | Self::Differs
-            | Self::Damaged
-            | Self::Disagrees
-            | Self::Unreadable
-            | Self::Changed
-            | Self::NotOurs
-            | Self::OtherGroup
-            | Self::OtherTopic
-            | Self::BadMetadata => Verdict::Fail,
-        }
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Configuration => "configuration",
-            Self::Unreachable => "unreachable",
-            Self::Topic => "topic",
-            Self::Commit => "commit",
-            Self::MissingRecords => "missing_records",
-            Self::MissingObject => "missing_object",
-            Self::MovedObject => "moved_object",
-            Self::Copy => "copy",
-            Self::Unexplained => "unexplained",
-            Self::Overlap => "overlap",
-            Self::WrongCount => "wrong_count",
-            Self::Differs => "differs",
-            Self::Damaged => "damaged",
-            Self::Disagrees => "disagrees",
-            Self::Unreadable => "unreadable",
-            Self::Changed => "changed",
-            Self::NotOurs => "not_ours",
-            Self::OtherGroup => "other_group",
-            Self::OtherTopic => "other_topic",
-            Self::BadMetadata => "bad_metadata",
-            Self::Uncounted => "uncounted",
-            Self::Dropped => "dropped",
-        }
-    }
-
-    /// Returns what it means and what to do.
-    fn advice(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Configuration => ("nothing was compared", "correct it and run again"),
-            Self::Unreachable => {
-                ("the rest was not compared", "run again, with the same `--resume` to go on here")
-            }
-            Self::Topic => (
-                "its partitions were not compared",
-                "correct `kafka.topics`, or grant `Read` and `Describe` on it to this user",
-            ),
-            Self::Commit => (
-                "nobody can say up to where the bucket should be complete",
-                "see that `kafka.group_id` is the daemon's, and what its log says",
-            ),
-            Self::MissingRecords => (
-                "they were committed as written, and an object was deleted or moved",
-                "look for it in the bucket's versions or a backup; if a former layout wrote it \
-                 elsewhere, add `--prefix`",
-            ),
-            Self::MissingObject => (
-                "it was deleted after it had been committed as written",
-                "restore it from the bucket's versions or a backup",
-            ),
-            Self::MovedObject => (
-                "somebody renamed it, so that whoever finishes its plan again would write it twice",
-                "move it back",
-            ),
-            Self::Copy => ("readers of the prefix read its records twice", "delete the copy"),
-            Self::Unexplained => (
-                "readers of the prefix read records twice that other objects hold",
-                "compare it with the objects around it, then move it away",
-            ),
-            Self::Overlap => (
-                "the records in both are there twice: offsets were set back, or two daemons wrote",
-                "keep one of the two, and see the daemon's log of that time",
-            ),
-            Self::WrongCount => (
-                "it was changed, or an object behind it is missing",
-                "restore it from the bucket's versions or a backup",
-            ),
-            Self::Differs => (
-                "it was changed after it had been written, or another layout wrote it",
-                "restore it from the bucket's versions or a backup",
-            ),
-            Self::Damaged => (
-                "it was cut or damaged after it had been written",
-                "restore it from the bucket's versions or a backup",
-            ),
-            Self::Disagrees => (
-                "an object was deleted, added or replaced, and Kafka has dropped the records that \
-                 would tell which",
-                "compare them with the bucket's versions or a backup",
-            ),
-            Self::Unreadable => {
-                ("it was not compared", "grant `s3:GetObject` on it to this user, then run again")
-            }
-            Self::Changed => {
-                ("somebody deletes or writes objects at this moment", "run again when that is over")
-            }
-            Self::NotOurs => (
-                "another program wrote it, and readers of the prefix read it too",
-                "move it to another prefix",
-            ),
-            Self::OtherGroup => (
-                "two pipelines write below one prefix, and readers read both",
-                "give each its own `layout.prefix`",
-            ),
-            Self::OtherTopic => (
-                "the topic was deleted and created anew, or never had this partition: there is \
-                 nothing to compare it with",
-                "move it away if it is not wanted any more",
-            ),
-            Self::BadMetadata => (
-                "it was changed after it had been written, or a newer release wrote it",
-                "restore it from the bucket's versions, or verify with the newer release",
-            ),
-            Self::Uncounted => ("its records were not counted", "count them with its own reader"),
-            Self::Dropped => (
-                "what the objects say of themselves was compared, Kafka cannot be asked any more",
-                "nothing, if that is the topic's retention; verify more often than that",
-            ),
-        }
-    }
-}
 
 /// One finding. Never holds anything of a record's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,7 +55,7 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, place, start, end, key, what } = self;
-        let (meaning, advice) = kind.advice();
+        let (meaning, advice) = (kind.meaning(), kind.advice());
         let (word, kind) = (kind.verdict().word(), kind.as_str());
         write!(formatter, "{word:<4}  {kind:<KIND_CHARS$}  {place}")?;
         if let (Some(start), Some(end)) = (start, end) {
@@ -345,6 +178,11 @@ impl Report {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> &BTreeMap<Kind, u64> {
+        &self.counts
+    }
+
     fn exit_code(&self) -> u8 {
         exit_code(self.counts.keys().map(|kind| kind.verdict()))
     }
@@ -356,7 +194,7 @@ impl Report {
             Shown::Text => print(&self.last_line()),
             Shown::Json => {
                 let findings = self.findings.iter().map(|finding| {
-                    let (meaning, advice) = finding.kind.advice();
+                    let (meaning, advice) = (finding.kind.meaning(), finding.kind.advice());
                     Told { verdict: finding.kind.verdict(), finding, meaning, advice }
                 });
                 let (counts, partitions) = (&self.counts, self.compared.as_slice());
@@ -402,3 +240,6 @@ pub(super) fn note(report: &mut Report, tally: &mut Tally, finding: Finding) {
     }
     report.add(finding);
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,8 @@ pub(super) struct Object {
 pub(super) struct Planned {
     pub(super) range: OffsetRange,
     pub(super) opened: Timestamp,
+    /// That Kafka delivered then, skipped ones too.
+    pub(super) records: u64,
     pub(super) digest: Digest,
     /// One copy for all batches that share it.
     pub(super) layout: Arc<Layout>,
@@ -229,8 +231,8 @@ impl Inventory {
             self.layouts.push(Arc::clone(&layout));
             layout
         });
-        let Plan { range, opened, digest, batch, .. } = plan;
-        (Planned { range, opened, digest, layout }, batch)
+        let Plan { range, opened, records, digest, batch, .. } = plan;
+        (Planned { range, opened, records, digest, layout }, batch)
     }
 
     fn add_named(&mut self, key: ObjectKey, size: u64) -> Option<Finding> {
@@ -254,3 +256,6 @@ impl Inventory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

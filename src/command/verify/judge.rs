@@ -80,3 +80,6 @@ pub(super) fn judge<'a>(
     }
     judged
 }
+
+#[cfg(test)]
+mod tests;

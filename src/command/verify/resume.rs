@@ -95,10 +95,8 @@ impl Resume {
         let mut lines = text.get(..whole).unwrap_or_default().lines();
         let mut done: BTreeMap<String, (String, Done)> = BTreeMap::new();
         match lines.next() {
-            None if !text.is_empty() && !text.starts_with("{\"sluice_verify\"") => {
-                return Err(ResumeError::Foreign { path: path.to_owned() });
-            }
-            None => {}
+            None if is_beginning(&text, subject) => {}
+            None => return Err(ResumeError::Foreign { path: path.to_owned() }),
             Some(line) => check(path, line, subject)?,
         }
         for line in lines {
@@ -164,6 +162,11 @@ impl Resume {
     }
 }
 
+/// Returns whether a first line was cut, or not yet written.
+fn is_beginning(text: &str, subject: &Subject) -> bool {
+    serde_json::to_string(subject).is_ok_and(|line| line.starts_with(text))
+}
+
 fn check(path: &Path, line: &str, subject: &Subject) -> Result<(), ResumeError> {
     match serde_json::from_str::<Subject>(line) {
         Err(_) => Err(ResumeError::Foreign { path: path.to_owned() }),
@@ -171,3 +174,6 @@ fn check(path: &Path, line: &str, subject: &Subject) -> Result<(), ResumeError> 
         Ok(found) => Err(ResumeError::Other { path: path.to_owned(), found: Box::new(found) }),
     }
 }
+
+#[cfg(test)]
+mod tests;

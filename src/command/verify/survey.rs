@@ -22,7 +22,7 @@ const ASK_MAX: Duration = Duration::from_secs(15);
 /// The cluster, and those topics of it that are meant and can be asked about.
 #[derive(Debug)]
 pub(super) struct Survey {
-    pub(super) client: ClientHandle,
+    client: ClientHandle,
     pub(super) cluster: ClusterId,
     pub(super) topics: BTreeMap<Topic, TopicId>,
     pub(super) logs: BTreeMap<TopicPartition, Watermarks>,
@@ -43,8 +43,7 @@ impl Survey {
     pub(super) fn make(settings: &Settings, topics: &[Topic], report: &mut Report) -> Option<Self> {
         let servers = settings.kafka.bootstrap_servers.join(", ");
         say(&format!("asking Kafka at {servers} ..."));
-        let name = format!("verify-{:08x}", rand::random::<u32>());
-        let inquiry = match Inquiry::new(&consumer_options(settings, name)) {
+        let inquiry = match Inquiry::new(&consumer_options(settings, client_name())) {
             Ok(inquiry) => inquiry,
             Err(error) => {
                 report.add(Finding::new(Kind::Configuration, &servers, error.to_string()));
@@ -146,6 +145,11 @@ impl Survey {
             Metadata::Plan(plan) => Some(plan.batch),
         })
     }
+}
+
+/// Returns a name that tells one client from the next in the brokers' logs.
+pub(super) fn client_name() -> String {
+    format!("verify-{:08x}", rand::random::<u32>())
 }
 
 fn wanted(settings: &Settings, topics: &[Topic], cluster: Cluster) -> Vec<Topic> {

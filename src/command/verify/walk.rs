@@ -147,3 +147,6 @@ impl<'a> Walk<'a, '_> {
         self.cursor = self.cursor.max(takeover);
     }
 }
+
+#[cfg(test)]
+mod tests;

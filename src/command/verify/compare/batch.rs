@@ -48,7 +48,7 @@ impl Comparer<'_> {
             work.tally.records += counted(&batch.objects);
             return Ok(());
         }
-        let Some((origin, expected)) = self.expect(work, batch, range)? else {
+        let Some((origin, expected, delivered)) = self.expect(work, batch, range)? else {
             let what = "its batch is without a plan, and its path depends on when that was opened";
             for object in &batch.objects {
                 let finding = Finding::new(Kind::Uncounted, &work.facts.partition, what);
@@ -56,6 +56,10 @@ impl Comparer<'_> {
             }
             return Ok(());
         };
+        if batch.plan.as_ref().is_some_and(|plan| delivered < plan.records) {
+            // Compaction took some of them.
+            return self.batch_alone(work, batch, (range, is_proven));
+        }
         work.tally.records += expected.iter().map(|expected| expected.count).sum::<u64>();
         let place = (&work.facts.partition, &self.set_aside);
         let judged = judge(place, &expected, &batch.objects);
@@ -79,25 +83,25 @@ impl Comparer<'_> {
         Ok(())
     }
 
-    /// Returns what the batch must hold, under the layout that gives the keys it has; none if that
-    /// cannot be known.
+    /// Returns what the batch must hold, under the layout that gives the keys it has, and how many
+    /// records Kafka has of it; none if that cannot be known.
     fn expect(
         &mut self,
         work: &Work<'_>,
         batch: &Batch,
         range: OffsetRange,
-    ) -> Result<Option<(Origin, Vec<Expected>)>, Trouble> {
+    ) -> Result<Option<(Origin, Vec<Expected>, u64)>, Trouble> {
         let origins = match &batch.plan {
             Some(plan) => vec![Origin { layout: Arc::clone(&plan.layout), opened: plan.opened }],
             None => self.origins(work),
         };
         let mut first = None;
         for origin in origins {
-            let expected = self.expected_under(work, &origin, range)?;
+            let (expected, delivered) = self.expected_under(work, &origin, range)?;
             if has_keys(&expected, &batch.objects) {
-                return Ok(Some((origin, expected)));
+                return Ok(Some((origin, expected, delivered)));
             }
-            first.get_or_insert((origin, expected));
+            first.get_or_insert((origin, expected, delivered));
         }
         Ok(first)
     }
@@ -119,17 +123,19 @@ impl Comparer<'_> {
         work: &Work<'_>,
         origin: &Origin,
         range: OffsetRange,
-    ) -> Result<Vec<Expected>, Trouble> {
+    ) -> Result<(Vec<Expected>, u64), Trouble> {
+        let mut delivered = 0;
         let mut expecting = Expecting::new(terms(work, origin));
         let bounds = &work.facts.bounds;
         let (progress, before) = (&mut self.progress, self.offsets_before);
         self.kafka.read(&work.facts.partition, range, |record| {
             expecting.push(record);
+            delivered += 1;
             let done = before + record.offset.min(bounds.end).distance_from(bounds.begin);
             progress.set(done, &work.facts.partition);
             ControlFlow::Continue(())
         })?;
-        Ok(expecting.finish())
+        Ok((expecting.finish(), delivered))
     }
 
     /// Returns what is wrong with what stands in an object.
