@@ -135,6 +135,12 @@ fn posts(numbers: std::ops::Range<i32>) -> Vec<NewRecord> {
     numbers.map(post).collect()
 }
 
+/// 0.8 MB: seven of them do not fit in a part of 5 MiB.
+fn large(n: usize) -> NewRecord {
+    let text = (n % 10).to_string().repeat(800_000);
+    NewRecord::of(json!({ "n": n, "text": text }).to_string())
+}
+
 /// Several routes, bad records and tombstones, compression, an aborted transaction and a kill.
 #[test]
 fn each_of_four_faults_is_named_and_nothing_else() {
@@ -195,14 +201,58 @@ fn each_of_four_faults_is_named_and_nothing_else() {
     assert_eq!(said.found(), pairs(expected), "{:#}", said.document);
 }
 
+/// The full set's bucket: one batch of 20,000 objects, each with a path of its own.
+#[test]
+fn twenty_thousand_objects_are_compared() {
+    if !support::full_set("twenty_thousand_objects_are_compared") {
+        return;
+    }
+    let scene = Scene::new("many", 1).set("layout.path", "\"{topic}/{field:/n}/{partition}\"");
+    let record = |n: i32| NewRecord::of(json!({"n": n}).to_string());
+    scene.produce(&(0..20_000).map(record).collect::<Vec<_>>());
+    let daemon = scene.settings.start();
+    daemon.wait_until("the records", SOON, || {
+        (daemon.metric("sluice_read_records_total", &[]) >= 20_000.0).then_some(())
+    });
+    daemon.signal(support::process::Signal::SealNow);
+    daemon.wait_until("a lag of 0", 5 * SOON, || {
+        (kafka().lag(&scene.group, &scene.topic) == 0).then_some(())
+    });
+    daemon.stop_cleanly();
+    assert_eq!(scene.agrees(&["--deep"]).sum("objects"), 20_000);
+    let key = format!("topics/{0}/777/0/{0}+0+0000000777.json", scene.topic);
+    s3().delete(&scene.bucket, &key);
+    assert_eq!(scene.verify(&[]).found(), pairs([(&key, "missing_object")]));
+}
+
+/// A path by the moment at which a batch was opened, which only its plan says: here there is none.
+#[test]
+fn batches_without_a_plan_are_compared_wherever_they_lie() {
+    let scene = Scene::new("opened", 1)
+        .set("s3.part_size", "\"5 MiB\"")
+        .set("layout.path", "\"{topic}/{time:%Y-%m-%d-%H}/{partition}\"")
+        .set("layout.time", "\"opened\"")
+        .set("seal.records", "7");
+    scene.produce(&(0..14).map(large).collect::<Vec<_>>());
+    let daemon = scene.settings.start();
+    scene.until_written(&daemon);
+    daemon.stop_cleanly();
+    assert_eq!(scene.agrees(&[]).sum("records"), 14);
+    let keys = scene.keys();
+    let object = scene.find(&keys[0]);
+    assert!(!object.metadata.contains_key("sluice-plan"));
+    scene.overwrite(&keys[0], &object, &object.body[..object.body.len() - 3]);
+    let said = scene.verify(&[]);
+    assert_eq!(said.found(), pairs([(&keys[0], "damaged")]), "{:#}", said.document);
+    let what = "it ends inside the line behind line 6 of 7: the records from offset 6 to 6 are \
+        not in it";
+    assert_eq!(said.finding(&keys[0])["what"], what);
+}
+
 /// Objects that went up in parts say neither their count nor their plan.
 #[test]
 fn objects_written_in_parts_are_compared_with_kafka() {
     let scene = Scene::new("parts", 1).set("s3.part_size", "\"5 MiB\"").set("seal.records", "7");
-    let large = |n: usize| {
-        let text = (n % 10).to_string().repeat(800_000);
-        NewRecord::of(json!({ "n": n, "text": text }).to_string())
-    };
     scene.produce(&(0..28).map(large).collect::<Vec<_>>());
     let daemon = scene.settings.start();
     scene.until_written(&daemon);
@@ -351,6 +401,9 @@ fn people_read_lines_and_services_that_are_away_are_69() {
          bucket and topics agree: 2 records in 1 objects of 1 partitions\n"
     );
     assert_eq!(stdout, expected);
+    let next = Settings::between(kafka(), s3(), &scene.group, &scene.bucket).topics(&[topic]);
+    let next = next.set("kafka.protocol", "\"consumer\"");
+    assert_eq!(said(&next, &["--deep"]).code, Some(0), "under KIP-848 too");
     let key = format!("topics/{topic}/partition=0/{topic}+0+0000000000.json");
     s3().delete(&scene.bucket, &key);
     let output = scene.settings.command("verify", &[]);

@@ -28,7 +28,14 @@ pub(super) fn has_lines(key: &str) -> bool {
 /// What a batch was written under, as far as it is known.
 struct Origin {
     layout: Arc<Layout>,
-    opened: Timestamp,
+    /// Only its plan says it.
+    opened: Option<Timestamp>,
+}
+
+impl Origin {
+    fn without_plan(layout: &Arc<Layout>) -> Self {
+        Self { layout: Arc::clone(layout), opened: None }
+    }
 }
 
 impl Comparer<'_> {
@@ -48,14 +55,7 @@ impl Comparer<'_> {
             work.tally.records += counted(&batch.objects);
             return Ok(());
         }
-        let Some((origin, expected, delivered)) = self.expect(work, batch, range)? else {
-            let what = "its batch is without a plan, and its path depends on when that was opened";
-            for object in &batch.objects {
-                let finding = Finding::new(Kind::Uncounted, &work.facts.partition, what);
-                self.add(work, finding.key(&object.key));
-            }
-            return Ok(());
-        };
+        let (origin, expected, delivered) = self.expect(work, batch, range)?;
         if batch.plan.as_ref().is_some_and(|plan| delivered < plan.records) {
             // Compaction took some of them.
             return self.batch_alone(work, batch, (range, is_proven));
@@ -84,45 +84,37 @@ impl Comparer<'_> {
     }
 
     /// Returns what the batch must hold, under the layout that gives the keys it has, and how many
-    /// records Kafka has of it; none if that cannot be known.
+    /// records Kafka has of it.
     fn expect(
         &mut self,
         work: &Work<'_>,
         batch: &Batch,
         range: OffsetRange,
-    ) -> Result<Option<(Origin, Vec<Expected>, u64)>, Trouble> {
-        let origins = match &batch.plan {
-            Some(plan) => vec![Origin { layout: Arc::clone(&plan.layout), opened: plan.opened }],
-            None => self.origins(work),
-        };
-        let mut first = None;
-        for origin in origins {
-            let (expected, delivered) = self.expected_under(work, &origin, range)?;
-            if has_keys(&expected, &batch.objects) {
-                return Ok(Some((origin, expected, delivered)));
-            }
-            first.get_or_insert((origin, expected, delivered));
+    ) -> Result<(Origin, Vec<Expected>, u64), Trouble> {
+        let present = Origin::without_plan(&work.facts.layout);
+        let origin = batch.plan.as_ref().map_or(present, |plan| Origin {
+            layout: Arc::clone(&plan.layout),
+            opened: Some(plan.opened),
+        });
+        let first = self.expected_under(work, &origin, (batch, range))?;
+        if batch.plan.is_some() || has_keys(&first.0, &batch.objects) {
+            return Ok((origin, first.0, first.1));
         }
-        Ok(first)
-    }
-
-    /// Returns what a batch without a plan may have been written under: the present layout first.
-    fn origins(&self, work: &Work<'_>) -> Vec<Origin> {
-        let mut layouts = vec![Arc::clone(&work.facts.layout)];
-        layouts.extend(self.layouts.iter().filter(|layout| **layout != work.facts.layout).cloned());
-        let is_known = |layout: &Arc<Layout>| {
-            layout.time != TimeSource::Opened
-                || layout.constant_route(&work.facts.partition).is_some()
-        };
-        let origin = |layout| Origin { layout, opened: Timestamp::from_millis(0) };
-        layouts.into_iter().filter(is_known).map(origin).collect()
+        let others: Vec<_> = self.layouts.iter().map(Origin::without_plan).collect();
+        for other in others.into_iter().filter(|other| other.layout != origin.layout) {
+            let expected = self.expected_under(work, &other, (batch, range))?;
+            if has_keys(&expected.0, &batch.objects) {
+                return Ok((other, expected.0, expected.1));
+            }
+        }
+        Ok((origin, first.0, first.1))
     }
 
     fn expected_under(
         &mut self,
         work: &Work<'_>,
         origin: &Origin,
-        range: OffsetRange,
+        (batch, range): (&Batch, OffsetRange),
     ) -> Result<(Vec<Expected>, u64), Trouble> {
         let mut delivered = 0;
         let mut expecting = Expecting::new(terms(work, origin));
@@ -135,7 +127,16 @@ impl Comparer<'_> {
             progress.set(done, &work.facts.partition);
             ControlFlow::Continue(())
         })?;
-        Ok((expecting.finish(), delivered))
+        let mut expected = expecting.finish();
+        if origin.opened.is_none() && origin.layout.time == TimeSource::Opened {
+            // The moment is the same for all records of a batch: it names objects, no more.
+            for one in &mut expected {
+                let found = batch.objects.binary_search_by_key(&one.first, |object| object.first);
+                let found = found.ok().and_then(|index| batch.objects.get(index));
+                one.key = found.map_or_else(|| one.key.clone(), |object| object.key.clone());
+            }
+        }
+        Ok((expected, delivered))
     }
 
     /// Returns what is wrong with what stands in an object.
@@ -223,7 +224,8 @@ impl Comparer<'_> {
 }
 
 fn terms<'t>(work: &'t Work<'_>, origin: &'t Origin) -> Terms<'t> {
-    Terms { partition: &work.facts.partition, layout: &origin.layout, opened: origin.opened }
+    let opened = origin.opened.unwrap_or(Timestamp::from_millis(0));
+    Terms { partition: &work.facts.partition, layout: &origin.layout, opened }
 }
 
 fn counted(objects: &[Object]) -> u64 {

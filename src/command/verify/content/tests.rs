@@ -62,6 +62,15 @@ async fn large_objects_are_read_in_ranges_and_unpacked_by_their_name() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_few_bytes_that_become_megabytes_are_unpacked_whole() {
+    let members = [b"{\"n\":1}\n".repeat(500_000), b"{}\n".to_vec()];
+    for (compression, name) in KINDS {
+        let body = packed(compression, &members);
+        assert_eq!(content(name, &body).await.unwrap().newlines, 500_001, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn members_that_are_cut_or_damaged_are_noticed_wherever_it_is() {
     let members = [b"{\"n\":1}\n".repeat(20), b"{\"n\":2}\n".repeat(3)];
     for (compression, name) in &KINDS[1..] {

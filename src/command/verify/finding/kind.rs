@@ -43,8 +43,9 @@ impl Kind {
         match self {
             Self::Configuration => Verdict::Config,
             Self::Unreachable => Verdict::Unreachable,
-            Self::Dropped | Self::Uncounted => Verdict::Warn,
-            Self::Topic
+            Self::Dropped => Verdict::Warn,
+            Self::Uncounted
+            | Self::Topic
             | Self::Commit
             | Self::MissingRecords
             | Self::MissingObject
