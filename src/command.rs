@@ -10,6 +10,8 @@ pub mod posts;
 pub mod progress;
 pub mod run;
 pub mod settings;
+pub mod verdict;
+pub mod verify;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,7 @@ pub struct Arguments {
 enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
+    Verify(verify::Arguments),
     Demo(demo::Arguments),
     Emulate(emulate::Arguments),
 }
@@ -44,6 +47,7 @@ pub fn main() -> ExitCode {
     let code = match command {
         Command::Run(arguments) => run::main(&common, &arguments),
         Command::Check(arguments) => check::main(&common, &arguments),
+        Command::Verify(arguments) => verify::main(&common, &arguments),
         Command::Demo(arguments) => demo::main(&common, &arguments),
         Command::Emulate(arguments) => emulate::main(&common, &arguments),
     };

@@ -23,9 +23,11 @@ pub mod admin;
 mod consumer;
 pub mod ffi;
 mod inquiry;
+mod reader;
 
 pub use consumer::{
     CLIENT_ID_PREFIX, ConsumerError, ConsumerOptions, Group, GroupConsumer, PartitionFault,
     Protocol, Seen, commit_fault, partition_fault,
 };
 pub use inquiry::{Cluster, Heard, Inquiry, Unreached};
+pub use reader::{RangeReader, ReadError};

@@ -40,8 +40,8 @@ pub use observe::{Request, UploadObserver};
 pub use publish::{PublishOutcome, Publisher};
 pub use retry::{Retry, Stopped};
 pub use store::{
-    Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page, PartNumber, Put,
-    Store, StoreFuture, StoredPart, Target, UploadId, Writes,
+    ByteRange, Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page,
+    PartNumber, Put, Store, StoreFuture, StoredPart, Target, UploadId, Writes,
 };
 pub use uploads::{
     Answer, AnswerTo, ClaimText, Job, Object, ObjectId, REQUESTS_MAX, Uploads, UploadsEnd,

@@ -13,11 +13,12 @@ mod store;
 use serde::Serialize;
 
 use crate::command::settings::{Common, print};
-use crate::config::{Faults, Loaded, Settings, Warning};
+use crate::command::verdict::Verdict;
+use crate::config::{Faults, Loaded, Warning};
 use crate::daemon::connect::consumer_options;
-use crate::model::{NameError, Timestamp, Topic};
+use crate::model::{NameError, Timestamp};
 use effective::{Effective, effective};
-use finding::{At, Finding, Question, Report, Shown, Verdict};
+use finding::{At, Finding, Question, Report, Shown};
 
 /// Tells whether Sluice could run: reads the configuration, then asks Kafka and S3
 ///
@@ -143,9 +144,4 @@ fn add_topics(report: &mut Report, topics: Result<Vec<Effective>, NameError>) ->
             Vec::new()
         }
     }
-}
-
-/// Returns the topics of the cluster that are meant.
-fn meant(settings: &Settings, all: Vec<Topic>) -> Vec<Topic> {
-    settings.kafka.topics.among(all)
 }

@@ -34,6 +34,11 @@ impl io::Write for BesideBars {
     }
 }
 
+/// Writes something to the terminal without a bar in its way.
+pub(super) fn suspended<T>(write: impl FnOnce() -> T) -> T {
+    SCREEN.suspend(write)
+}
+
 /// Where progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Display {
@@ -89,7 +94,8 @@ impl Progress {
         let note = note.to_string();
         if self.display == Display::Lines && self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
-            self.say(&self.describe(done, &note));
+            let left = left(self.started.elapsed(), done, self.total);
+            self.say(&format!("{}{left}", self.describe(done, &note)));
         }
         self.bar.set_position(done);
         self.bar.set_message(note);
@@ -142,6 +148,18 @@ fn visible_bar(total: Option<u64>) -> ProgressBar {
     }
 }
 
+/// Returns how long the rest takes at the pace so far; nothing before that can be said.
+fn left(elapsed: Duration, done: u64, total: Option<u64>) -> String {
+    match total {
+        Some(total) if done > 0 && total > done => {
+            let seconds = elapsed.as_secs_f64() * (total - done) as f64 / done as f64;
+            let rest = Duration::from_secs(seconds.ceil() as u64);
+            format!(", {} left", humantime::format_duration(rest))
+        }
+        Some(_) | None => String::new(),
+    }
+}
+
 fn describe(
     label: &str,
     (done, total): (u64, Option<u64>),
@@ -175,6 +193,15 @@ mod tests {
             describe("demo", (0, None), "records", Duration::ZERO, ""),
             "demo: 0 records in 0.0 s (0/s)"
         );
+    }
+
+    #[test]
+    fn the_rest_is_told_when_its_length_is_known() {
+        let elapsed = Duration::from_secs(10);
+        assert_eq!(left(elapsed, 100, Some(1_000)), ", 1m 30s left");
+        for (done, total) in [(0, Some(5)), (5, Some(5)), (5, None)] {
+            assert_eq!(left(elapsed, done, total), "");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The configuration of a command: where the file is, what was set beside it, how faults are shown.
 //!
-//! It owns: `--config`, `--set`, `--log`, printing faults and warnings, starting the log.
+//! It owns: `--config`, `--set`, `--log`, printing faults and warnings, which topics are meant,
+//! starting the log.
 //! It does not own: what keys there are (`config`).
 
 use std::collections::BTreeMap;

@@ -20,6 +20,8 @@ use crate::model::Topic;
 
 /// What is kept of failed connections: a few brokers fail in a few ways.
 const HEARD_MAX: usize = 8;
+/// How many of them are shown: the first say it.
+const EXPLAINED_MAX: usize = 3;
 /// What librdkafka has to say lies in its queue; reading it takes no time.
 const LISTEN: Duration = Duration::from_millis(100);
 
@@ -43,6 +45,25 @@ pub struct Cluster {
 pub struct Unreached {
     pub code: ErrorCode,
     pub heard: Vec<Heard>,
+}
+
+impl Unreached {
+    /// Returns the code and the first things that were said about connections.
+    pub fn explained(&self) -> String {
+        let mut texts: Vec<&str> = Vec::new();
+        let all_down = Some(RDKafkaErrorCode::AllBrokersDown);
+        for heard in self.heard.iter().filter(|heard| heard.code != all_down) {
+            // What librdkafka adds in brackets differs each time: how long it took, how often it was.
+            let text = heard.text.split(" (after ").next().unwrap_or(&heard.text);
+            if texts.len() < EXPLAINED_MAX && !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        match texts.is_empty() {
+            true => self.to_string(),
+            false => format!("{self}, {}", texts.join("; ")),
+        }
+    }
 }
 
 /// What librdkafka said about a connection.

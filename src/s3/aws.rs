@@ -11,27 +11,26 @@
 mod client;
 mod failure;
 mod lifecycle;
+mod listed;
 
 use std::sync::Arc;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{
-    ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, MultipartUpload,
-    Object,
-};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 
 pub use client::{AwsStores, S3Options, StaticCredentials, StoresError};
 use failure::failure;
 pub use lifecycle::LeftUploads;
+use listed::{listed_object, listed_upload};
 
 use super::deadline::Attempt;
 use super::error::{Operation, StoreError, StoreErrorKind};
 use super::metadata::ObjectMetadata;
 use super::store::{
-    Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page, PartNumber, Put,
-    StoreFuture, StoredPart, Target, UploadId, Writes,
+    ByteRange, Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page,
+    PartNumber, Put, StoreFuture, StoredPart, Target, UploadId, Writes,
 };
 use crate::model::{Bucket, ObjectKey};
 
@@ -98,9 +97,10 @@ impl AwsStore {
         &self,
         attempt: Attempt<'_>,
         key: &ObjectKey,
-        bytes_max: usize,
+        (range, bytes_max): (Option<String>, usize),
     ) -> Result<Got, StoreError> {
         let request = self.client.get_object().bucket(self.bucket.as_str()).key(key.as_str());
+        let request = request.set_range(range);
         let mut answer = request.send().await.map_err(|error| failure(&attempt, error))?;
         let etag = etag_of(&attempt, answer.e_tag())?;
         let mut body = BytesMut::new();
@@ -185,7 +185,17 @@ impl ObjectStore for AwsStore {
 
     fn get<'a>(&'a self, key: &'a ObjectKey, bytes_max: usize) -> StoreFuture<'a, Got> {
         let attempt = Attempt { body_bytes: bytes_max, ..self.attempt(Operation::Get, Some(key)) };
-        Box::pin(async move { attempt.within(self.try_get(attempt, key, bytes_max)).await })
+        Box::pin(async move { attempt.within(self.try_get(attempt, key, (None, bytes_max))).await })
+    }
+
+    fn get_range<'a>(&'a self, key: &'a ObjectKey, range: ByteRange) -> StoreFuture<'a, Got> {
+        let body_bytes = usize::try_from(range.length.get()).unwrap_or(usize::MAX);
+        let attempt = Attempt { body_bytes, ..self.attempt(Operation::Get, Some(key)) };
+        let last = range.start.saturating_add(u64::from(range.length.get()) - 1);
+        let header = format!("bytes={}-{last}", range.start);
+        // A store that knows no ranges answers with the whole object: more than was asked for.
+        let wanted = (Some(header), body_bytes);
+        Box::pin(async move { attempt.within(self.try_get(attempt, key, wanted)).await })
     }
 
     fn create_upload<'a>(&'a self, target: &'a Target) -> StoreFuture<'a, UploadId> {
@@ -374,24 +384,4 @@ fn etag_of(attempt: &Attempt<'_>, etag: Option<&str>) -> Result<Etag, StoreError
 
 fn size_of(length: Option<i64>) -> u64 {
     length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0)
-}
-
-fn millis_of(time: Option<&DateTime>) -> Option<i64> {
-    time.and_then(|time| time.to_millis().ok())
-}
-
-fn listed_object(object: &Object) -> Option<ListedObject> {
-    Some(ListedObject {
-        key: object.key()?.to_owned(),
-        size: size_of(object.size()),
-        modified_millis: millis_of(object.last_modified()),
-    })
-}
-
-fn listed_upload(upload: &MultipartUpload) -> Option<ListedUpload> {
-    Some(ListedUpload {
-        key: upload.key()?.to_owned(),
-        upload: UploadId::new(upload.upload_id()?),
-        initiated_millis: millis_of(upload.initiated()),
-    })
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::subject::model::{BatchId, GroupId, ObjectKey, Offset, TopicId, TopicPartition};
 use super::subject::s3::{
-    Condition, MetadataError, ObjectMetadata, ObjectStore, PartNumber, PlanText, Put,
+    ByteRange, Condition, MetadataError, ObjectMetadata, ObjectStore, PartNumber, PlanText, Put,
     StoreErrorKind, StoredPart, Target, UploadId,
 };
 
@@ -148,6 +148,16 @@ async fn uploads_are_invisible_until_completed(store: &dyn ObjectStore, folder: 
     assert_eq!(found.content_type.as_deref(), Some("application/x-ndjson"));
     let got = store.get(&target.key, PART_BYTES + 3).await.unwrap();
     assert!(got.body.ends_with(b"aend"));
+    let size = u64::try_from(PART_BYTES + 3).unwrap();
+    for (start, length, expected) in
+        [(0, 2, "aa"), (size - 5, 3, "aae"), (size - 4, 4, "aend"), (size - 3, 1_000, "end")]
+    {
+        let range = ByteRange { start, length: length.try_into().unwrap() };
+        let part = store.get_range(&target.key, range).await.unwrap();
+        assert_eq!((part.body.as_ref(), &part.etag), (expected.as_bytes(), &found.etag));
+    }
+    let behind = ByteRange { start: size, length: 1.try_into().unwrap() };
+    assert_eq!(kind_of(store.get_range(&target.key, behind)).await, StoreErrorKind::Invalid);
 }
 
 async fn completing_twice_harms_nothing(store: &dyn ObjectStore, folder: &str) {

@@ -343,10 +343,9 @@ fn classify_code(code: &str) -> Option<StoreErrorKind> {
         "EntityTooLarge" | "MetadataTooLarge" | "KeyTooLongError" | "MaxMessageLengthExceeded" => {
             StoreErrorKind::TooLarge
         }
-        "NotImplemented" | "InvalidRequest" | "InvalidArgument" | "InvalidPartOrder"
-        | "EntityTooSmall" | "MalformedXML" | "MethodNotAllowed" | "InvalidObjectState" => {
-            StoreErrorKind::Invalid
-        }
+        "NotImplemented" | "InvalidRequest" | "InvalidRange" | "InvalidArgument"
+        | "InvalidPartOrder" | "EntityTooSmall" | "MalformedXML" | "MethodNotAllowed"
+        | "InvalidObjectState" => StoreErrorKind::Invalid,
         _ => return None,
     })
 }

@@ -16,8 +16,8 @@ use super::deadline::Attempt;
 use super::error::{Operation, StoreError, StoreErrorKind, classify, printable};
 use super::metadata::ObjectMetadata;
 use super::store::{
-    Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page, PartNumber, Put,
-    StoreFuture, StoredPart, Target, UploadId, Writes,
+    ByteRange, Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page,
+    PartNumber, Put, StoreFuture, StoredPart, Target, UploadId, Writes,
 };
 use crate::model::{Bucket, ObjectKey};
 
@@ -171,6 +171,20 @@ impl ObjectStore for MemoryStore {
                 return Err(Refused("EntityTooLarge", 400));
             }
             Ok(Got { etag: object.etag.clone(), body: object.body.clone() })
+        })
+    }
+
+    fn get_range<'a>(&'a self, key: &'a ObjectKey, range: ByteRange) -> StoreFuture<'a, Got> {
+        let attempt = self.attempt(Operation::Get, Some(key));
+        self.request(attempt, move |contents| {
+            let object = contents.object(key.as_str()).ok_or(Refused("NoSuchKey", 404))?;
+            let start = usize::try_from(range.start).unwrap_or(usize::MAX);
+            let length = usize::try_from(range.length.get()).unwrap_or(usize::MAX);
+            if start >= object.body.len() {
+                return Err(Refused("InvalidRange", 416));
+            }
+            let end = start.saturating_add(length).min(object.body.len());
+            Ok(Got { etag: object.etag.clone(), body: object.body.slice(start..end) })
         })
     }
 

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::error::{Operation, StoreError};
 use super::observe::{Request, UploadObserver};
 use super::store::{
-    Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page, PartNumber, Put,
-    Store, StoreFuture, StoredPart, Target, UploadId, Writes,
+    ByteRange, Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page,
+    PartNumber, Put, Store, StoreFuture, StoredPart, Target, UploadId, Writes,
 };
 use crate::model::{Bucket, ObjectKey};
 
@@ -69,6 +69,10 @@ impl ObjectStore for Metered {
 
     fn get<'a>(&'a self, key: &'a ObjectKey, bytes_max: usize) -> StoreFuture<'a, Got> {
         self.measured(Operation::Get, 0, self.inner.get(key, bytes_max))
+    }
+
+    fn get_range<'a>(&'a self, key: &'a ObjectKey, range: ByteRange) -> StoreFuture<'a, Got> {
+        self.measured(Operation::Get, 0, self.inner.get_range(key, range))
     }
 
     fn create_upload<'a>(&'a self, target: &'a Target) -> StoreFuture<'a, UploadId> {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -35,6 +36,10 @@ pub trait ObjectStore: Send + Sync + fmt::Debug {
 
     /// Reads an object whole; one of more than `bytes_max` is `TooLarge`.
     fn get<'a>(&'a self, key: &'a ObjectKey, bytes_max: usize) -> StoreFuture<'a, Got>;
+
+    /// Reads `length` bytes from `start` on, or up to the object's end if that comes first. An object
+    /// of no bytes at all has no range. Whoever reads several compares their etags.
+    fn get_range<'a>(&'a self, key: &'a ObjectKey, range: ByteRange) -> StoreFuture<'a, Got>;
 
     fn create_upload<'a>(&'a self, target: &'a Target) -> StoreFuture<'a, UploadId>;
 
@@ -122,7 +127,14 @@ pub struct Found {
     pub metadata: Result<ObjectMetadata, MetadataError>,
 }
 
-/// A small object, whole.
+/// Some bytes of an object: at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteRange {
+    pub start: u64,
+    pub length: NonZeroU32,
+}
+
+/// An object, whole or a range of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Got {
     pub etag: Etag,

@@ -1,41 +1,14 @@
 //! What `check` has to say: one line per finding, and the exit code that follows from all of them.
 //!
-//! It owns: the form of a line, the order of exit codes, what is printed when.
-//! It does not own: any judgement.
+//! It owns: the form of a line, what is printed when.
+//! It does not own: any judgement, the order of exit codes (`verdict`).
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::command::settings::{EXIT_CONFIG, print, say};
-
-const EXIT_FINDINGS: u8 = 1;
-const EXIT_UNREACHABLE: u8 = 69;
-
-/// How a question came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    Ok,
-    /// Works, and deserves a look.
-    Warn,
-    /// Something of Kafka or S3 must be changed, or the file.
-    Fail,
-    /// There was no answer to judge.
-    Unreachable,
-    /// The file must be changed.
-    Config,
-}
-
-impl Verdict {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Fail | Self::Unreachable | Self::Config => "FAIL",
-        }
-    }
-}
+use crate::command::settings::{print, say};
+use crate::command::verdict::{Verdict, exit_code};
 
 /// What was asked. The names are for machines too: they stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -186,15 +159,8 @@ impl Report {
         self.findings.push(finding);
     }
 
-    /// Config goes before all, since nothing else was asked right; then what gave no answer.
     pub fn exit_code(&self) -> u8 {
-        let worst = self.findings.iter().map(|finding| finding.verdict).max();
-        match worst {
-            None | Some(Verdict::Ok | Verdict::Warn) => 0,
-            Some(Verdict::Fail) => EXIT_FINDINGS,
-            Some(Verdict::Unreachable) => EXIT_UNREACHABLE,
-            Some(Verdict::Config) => EXIT_CONFIG,
-        }
+        exit_code(self.findings.iter().map(|finding| finding.verdict))
     }
 
     /// Returns the last line: how many of each.

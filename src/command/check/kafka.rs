@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::finding::{At, Question, Report};
-use super::{add_config_fault, finding, meant};
+use super::{add_config_fault, finding};
 use crate::config::Settings;
 use crate::daemon::connect::consumer_options;
 use crate::kafka::admin::{Admin, TopicDescription};
@@ -23,7 +23,7 @@ use offsets::Known;
 /// Each question; a broker that is well answers in milliseconds, one that starts in seconds.
 const ASK_MAX: Duration = Duration::from_secs(15);
 
-/// Asks the brokers everything; returns the topics that are meant, if they answered.
+/// Asks the brokers everything; returns the topics that are if they answered.
 pub(super) fn look(report: &mut Report, settings: &Settings) -> Option<Vec<Topic>> {
     let servers = settings.kafka.bootstrap_servers.join(", ");
     report.asking(&format!("Kafka at {servers}"));
@@ -51,7 +51,7 @@ pub(super) fn look(report: &mut Report, settings: &Settings) -> Option<Vec<Topic
     let protocols = admin.broker_setting("group.coordinator.rebalance.protocols");
     judge::protocol(&mut at, settings.kafka.protocol, &protocols);
     judge::metadata_bytes(&mut at, &admin.commit_metadata_max());
-    let topics = meant(settings, cluster.topics);
+    let topics = settings.kafka.topics.among(cluster.topics);
     let found = look_at_topics(at.report, settings, (&admin, &topics));
     let mut at = At { report, place: format!("group `{}`", settings.kafka.group_id) };
     judge::members(&mut at, &admin.members(&settings.kafka.group_id));

@@ -22,18 +22,7 @@ const TO_READ_SETTINGS: &str =
     "grant `DescribeConfigs` on the cluster to this user, or look it up there";
 
 pub(super) fn unreached(at: &mut At<'_>, unreached: &Unreached) {
-    let mut texts: Vec<&str> = Vec::new();
-    for heard in unreached.heard.iter().filter(|heard| heard.code != Some(Code::AllBrokersDown)) {
-        // What librdkafka adds in brackets differs each time: how long it took, how often it was.
-        let text = heard.text.split(" (after ").next().unwrap_or(&heard.text);
-        if texts.len() < SHOWN_MAX && !texts.contains(&text) {
-            texts.push(text);
-        }
-    }
-    let what = match texts.is_empty() {
-        true => unreached.to_string(),
-        false => format!("{unreached}, {}", texts.join("; ")),
-    };
+    let what = unreached.explained();
     let has = |code| unreached.heard.iter().any(|heard| heard.code == Some(code));
     let question = Question::Brokers;
     if has(Code::Authentication) {

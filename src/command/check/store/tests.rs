@@ -7,8 +7,8 @@ use super::*;
 use crate::model::{Bucket, GroupId, ObjectKey};
 use crate::s3::memory::{Fault, MemoryStore};
 use crate::s3::{
-    Condition, Etag, Found, Got, ListedObject, ListedUpload, Operation, Page, PartNumber, Put,
-    StoreFuture, StoredPart, Target, UploadId, Writes,
+    ByteRange, Condition, Etag, Found, Got, ListedObject, ListedUpload, Operation, Page,
+    PartNumber, Put, StoreFuture, StoredPart, Target, UploadId, Writes,
 };
 
 const FOLDER: &str = "_sluice/_check/7";
@@ -315,6 +315,10 @@ impl ObjectStore for Flawed {
 
     fn get<'a>(&'a self, key: &'a ObjectKey, bytes_max: usize) -> StoreFuture<'a, Got> {
         self.memory.get(key, bytes_max)
+    }
+
+    fn get_range<'a>(&'a self, key: &'a ObjectKey, range: ByteRange) -> StoreFuture<'a, Got> {
+        self.memory.get_range(key, range)
     }
 
     fn create_upload<'a>(&'a self, target: &'a Target) -> StoreFuture<'a, UploadId> {
