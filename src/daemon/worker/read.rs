@@ -16,7 +16,7 @@ use crate::model::TopicPartition;
 const ASIDE_SUM_MAX: usize = 20_000;
 /// Arrays of which messages are kept aside; what is beyond is struck out and fetched again.
 const PINNED_MAX: usize = 2;
-/// After this many records of one array memory and the clock are looked at again.
+/// After this many records of one array the clock is looked at again.
 const LOOK_EVERY: usize = 64;
 
 /// An array that was read, and how far it was looked at.
@@ -66,11 +66,12 @@ impl Worker {
         let (mut records, mut value_bytes) = (0, 0);
         let mut now = self.around.clock.now();
         while let Some(message) = batch.get(index) {
+            // At each: one value may have a hundred megabytes.
+            if self.must_wait() {
+                self.rest = Some(Rest { batch: Rc::clone(&batch), index });
+                break;
+            }
             if index % LOOK_EVERY == 0 {
-                if self.must_wait() {
-                    self.rest = Some(Rest { batch: Rc::clone(&batch), index });
-                    break;
-                }
                 now = self.around.clock.now();
             }
             let same = known.filter(|(before, _)| {

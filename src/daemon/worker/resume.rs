@@ -70,7 +70,9 @@ impl Worker {
     }
 
     fn read_aside_of(&mut self, address: Address) {
-        while let Some(slot) = self.slots.get_mut(&address) {
+        while !self.must_wait_for(address)
+            && let Some(slot) = self.slots.get_mut(&address)
+        {
             if !slot.wants_records() {
                 return;
             }
