@@ -15,10 +15,10 @@ use aws_sdk_s3::primitives::ByteStream;
 use serde_json::{Value, json};
 
 use support::daemon::Settings;
-use support::kafka::{NewRecord, Outcome};
+use support::kafka::{NewRecord, Options, Outcome};
 use support::proxy::s3::{Canned, Operation, on};
 use support::s3::Object;
-use support::{Daemon, kafka, s3, unique};
+use support::{Daemon, Kafka, kafka, s3, unique};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -223,6 +223,39 @@ fn twenty_thousand_objects_are_compared() {
     let key = format!("topics/{0}/777/0/{0}+0+0000000777.json", scene.topic);
     s3().delete(&scene.bucket, &key);
     assert_eq!(scene.verify(&[]).found(), pairs([(&key, "missing_object")]));
+}
+
+/// The full set's own broker: the shared one never cleans a log.
+#[test]
+fn compaction_is_no_fault() {
+    if !support::full_set("compaction_is_no_fault") {
+        return;
+    }
+    let properties = vec![
+        ("log.cleaner.enable", "true".to_owned()),
+        ("log.cleaner.backoff.ms", "100".to_owned()),
+    ];
+    let own = Kafka::start(Options { properties, ..Options::default() });
+    let (topic, bucket) = (unique("compacted"), s3().bucket("compacted"));
+    let compact = [("cleanup.policy", "compact"), ("segment.ms", "50")];
+    own.create_topic_with(&topic, 1, &[compact[0], compact[1], ("min.cleanable.dirty.ratio", "0")]);
+    let keyed = |n: i32| NewRecord::of(json!({"n": n}).to_string()).with_key(format!("{}", n % 3));
+    own.produce(&topic, &(0..20).map(keyed).collect::<Vec<_>>());
+    let settings = Settings::between(&own, s3(), "group", &bucket).topics(&[&topic]);
+    let settings = settings.set("seal.records", "10");
+    let daemon = settings.start();
+    daemon.wait_until("a lag of 0", SOON, || (own.lag("group", &topic) == 0).then_some(()));
+    daemon.stop_cleanly();
+    assert_eq!(said(&settings, &["--deep"]).found(), pairs([]));
+    support::wait::until("compaction", SOON, || {
+        // Each new record may close a segment, and only closed ones are cleaned.
+        own.produce(&topic, &[NewRecord::of("0").with_key("new")]);
+        (own.read_topic(&topic).iter().filter(|record| record.offset < 20).count() < 20)
+            .then_some(())
+    });
+    let said = said(&settings, &["--deep"]);
+    assert_eq!((said.code, said.found()), (Some(0), pairs([("", "dropped")])));
+    assert_eq!(said.sum("records"), 20, "by what the objects say");
 }
 
 /// A path by the moment at which a batch was opened, which only its plan says: here there is none.

@@ -21,7 +21,8 @@ const RANGE_BYTES: u32 = 4 << 20;
 const _: () = assert!(RANGE_BYTES > 0);
 /// What is unpacked at a time: a thousandfold of it (deflate's limit) is bearable.
 const PIECE_BYTES: usize = 16 << 10;
-const SCRATCH_BYTES: usize = 128 << 10;
+/// Half of a block of zstd: what does not fit comes with the next turn.
+const SCRATCH_BYTES: usize = 64 << 10;
 
 /// How often a request is made that time may heal, and how long is waited before the second.
 const ATTEMPTS_MAX: u32 = 6;
