@@ -195,10 +195,9 @@ impl Unpacker {
                     let mut output = OutBuffer::around(scratch.as_mut_slice());
                     let hint = decoder.run(&mut input, &mut output);
                     *is_between_frames = hint.map_err(|_| ContentError::Damaged)? == 0;
-                    let written = output.as_slice();
-                    unpacked.extend_from_slice(written);
-                    let is_drained = *is_between_frames || written.len() < SCRATCH_BYTES;
-                    if input.pos() == piece.len() && is_drained {
+                    unpacked.extend_from_slice(output.as_slice());
+                    // zstd keeps a byte back as long as a frame's last bytes have had no room.
+                    if input.pos() == piece.len() {
                         return Ok(unpacked);
                     }
                 }
