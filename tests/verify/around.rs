@@ -1,9 +1,14 @@
 //! What is around the daemon's objects: its predecessor's, strangers, Kafka's retention, services
 //! that go away, a daemon that goes on writing.
 
+use std::ops::ControlFlow;
+
 use serde_json::json;
+use sluice::kafka::{ConsumerOptions, Protocol, RangeReader, ReadError};
+use sluice::model::{GroupId, Offset, OffsetRange, TopicPartition};
 
 use super::support::daemon::Settings;
+use super::support::kafka::topics::numbered;
 use super::support::kafka::{NewRecord, Options};
 use super::support::proxy::s3::{Canned, Operation, on};
 use super::support::{Kafka, full_set, kafka, s3, scratch, unique, wait};
@@ -111,6 +116,36 @@ fn dropped_records_are_told_and_their_objects_still_read() {
     assert_eq!(said.code, Some(1));
     let expected = pairs([("", "dropped"), (&keys[1], "damaged")]);
     assert_eq!(said.found(), expected, "{:#}", said.document);
+}
+
+/// Retention goes on while the command runs, for hours: it is told, and the next range is read.
+#[test]
+fn a_range_that_was_dropped_meanwhile_is_told_at_once() {
+    let scene = Scene::new("meanwhile", 1);
+    scene.produce(&numbered(0..100, 1));
+    let options = ConsumerOptions {
+        group: GroupId::new(&scene.group).unwrap(),
+        protocol: Protocol::Classic,
+        client_name: "tests".to_owned(),
+        properties: [("bootstrap.servers".to_owned(), kafka().bootstrap())].into(),
+        prefetch_bytes: 1 << 20,
+    };
+    let mut reader = RangeReader::new(&options);
+    let partition = TopicPartition::new(&scene.topic, 0).unwrap();
+    let at = |offset| Offset::new(offset).unwrap();
+    let mut count = |start, end| {
+        let mut count = 0;
+        let range = OffsetRange::new(at(start), at(end)).unwrap();
+        let read = reader.read(&partition, range, |_| {
+            count += 1;
+            ControlFlow::Continue(())
+        });
+        read.map(|()| count)
+    };
+    assert_eq!(count(0, 10), Ok(10));
+    kafka().delete_records(&scene.topic, 0, 50);
+    assert_eq!(count(2, 5), Err(ReadError::OutOfRange(at(2))));
+    assert_eq!(count(60, 75), Ok(15));
 }
 
 /// S3 goes away in the middle; the second run reads only what the first has not.
