@@ -124,8 +124,9 @@ fn verify(settings: &Settings, arguments: &Arguments, report: &mut Report) {
     let Some(after) = survey.commits(report) else { return };
     let around = Around { settings, survey: &survey, runtime: &runtime, store };
     let all = around.facts(&mut inventory, (&before, &after), report);
+    let depth = if arguments.deep { Depth::Records } else { Depth::Metadata };
     let Ok(all) = all.map_err(|error| end(report, &error)) else { return };
-    if let Err(error) = around.compare(&all, inventory, (arguments.deep, resume), report) {
+    if let Err(error) = around.compare(&all, inventory, (depth, resume), report) {
         end(report, &error);
     }
 }
@@ -168,8 +169,13 @@ fn open(
     survey: &Survey,
 ) -> Result<Option<Resume>, resume::ResumeError> {
     let Some(path) = &arguments.resume else { return Ok(None) };
-    let (group, bucket) = (settings.kafka.group_id.to_string(), settings.s3.bucket.to_string());
-    let subject = Subject::new(survey.cluster.to_string(), group, bucket, arguments.deep);
+    let subject = Subject {
+        sluice_verify: resume::VERSION,
+        cluster: survey.cluster.to_string(),
+        group: settings.kafka.group_id.to_string(),
+        bucket: settings.s3.bucket.to_string(),
+        deep: arguments.deep,
+    };
     Resume::open(path, &subject).map(Some)
 }
 
@@ -279,7 +285,7 @@ impl Around<'_> {
         &self,
         all: &[Facts],
         mut inventory: Inventory,
-        (deep, resume): (bool, Option<Resume>),
+        (depth, resume): (Depth, Option<Resume>),
         report: &mut Report,
     ) -> Result<(), Ended> {
         let offsets = |facts: &Facts| facts.bounds.end.distance_from(facts.bounds.begin);
@@ -288,7 +294,7 @@ impl Around<'_> {
             runtime: self.runtime,
             store: Store::clone(&self.store),
             kafka: RangeReader::new(&consumer_options(self.settings, client_name())),
-            depth: if deep { Depth::Records } else { Depth::Metadata },
+            depth,
             layouts: inventory.layouts().to_vec(),
             set_aside: std::mem::take(&mut inventory.set_aside),
             report,

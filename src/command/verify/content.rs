@@ -21,7 +21,8 @@ const RANGE_BYTES: u32 = 4 << 20;
 const _: () = assert!(RANGE_BYTES > 0);
 /// What is unpacked at a time: a thousandfold of it (deflate's limit) is bearable.
 const PIECE_BYTES: usize = 16 << 10;
-const SCRATCH_BYTES: usize = 128 << 10;
+/// Half of a block of zstd: what does not fit comes with the next turn.
+const SCRATCH_BYTES: usize = 64 << 10;
 
 /// How often a request is made that time may heal, and how long is waited before the second.
 const ATTEMPTS_MAX: u32 = 6;
@@ -194,10 +195,9 @@ impl Unpacker {
                     let mut output = OutBuffer::around(scratch.as_mut_slice());
                     let hint = decoder.run(&mut input, &mut output);
                     *is_between_frames = hint.map_err(|_| ContentError::Damaged)? == 0;
-                    let written = output.as_slice();
-                    unpacked.extend_from_slice(written);
-                    let is_drained = *is_between_frames || written.len() < SCRATCH_BYTES;
-                    if input.pos() == piece.len() && is_drained {
+                    unpacked.extend_from_slice(output.as_slice());
+                    // zstd keeps a byte back as long as a frame's last bytes have had no room.
+                    if input.pos() == piece.len() {
                         return Ok(unpacked);
                     }
                 }

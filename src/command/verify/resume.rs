@@ -17,22 +17,17 @@ use crate::model::{Offset, TopicPartition};
 
 /// Between two lines without a finding: a million batches do not make a million lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// What the file is about: its first line. Another comparison cannot go on with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Subject {
+    /// The version of the file; also what it is known by.
     pub(super) sluice_verify: u32,
     pub(super) cluster: String,
     pub(super) group: String,
     pub(super) bucket: String,
     pub(super) deep: bool,
-}
-
-impl Subject {
-    pub(super) fn new(cluster: String, group: String, bucket: String, deep: bool) -> Self {
-        Self { sluice_verify: VERSION, cluster, group, bucket, deep }
-    }
 }
 
 /// What is done of a partition.

@@ -73,8 +73,7 @@ impl Comparer<'_> {
         for some in read.chunks(super::READERS_MAX) {
             let keys: Vec<_> = some.iter().map(|(object, _)| (&object.key, object.size)).collect();
             for (pair, content) in some.iter().zip(self.contents(&keys)) {
-                let is_planned = batch.plan.is_some();
-                let finding = self.content(work, (&origin, range, is_planned), *pair, content)?;
+                let finding = self.content(work, (&origin, range), *pair, content)?;
                 if let Some(finding) = finding {
                     self.add(work, finding);
                 }
@@ -143,7 +142,7 @@ impl Comparer<'_> {
     fn content(
         &mut self,
         work: &Work<'_>,
-        (origin, range, is_planned): (&Origin, OffsetRange, bool),
+        (origin, range): (&Origin, OffsetRange),
         (object, expected): (&Object, &Expected),
         content: Result<Content, ContentError>,
     ) -> Result<Option<Finding>, Trouble> {
@@ -166,7 +165,7 @@ impl Comparer<'_> {
                 Difference::Failed(error) => {
                     return self.failed(work, &object.key, error).map(Some);
                 }
-                found => explain(&found, expected, (range, is_planned)),
+                found => explain(&found, expected, (origin, range)),
             }
         };
         let finding = Finding::new(kind, &work.facts.partition, what).key(&object.key);
@@ -247,7 +246,7 @@ fn miscounted(work: &Work<'_>, object: &Object, content: &Content) -> Option<Fin
 fn explain(
     found: &Difference,
     expected: &Expected,
-    (range, is_planned): (OffsetRange, bool),
+    (origin, range): (&Origin, OffsetRange),
 ) -> (Kind, String, Offset) {
     let (first, last, count) = (expected.first, expected.last, expected.count);
     match found {
@@ -258,7 +257,7 @@ fn explain(
             let what = format!("line {line} is not the record at offset {offset}");
             (Kind::Differs, what, *offset)
         }
-        Difference::EndsEarly { lines, offset, is_whole: true } if !is_planned => {
+        Difference::EndsEarly { lines, offset, is_whole: true } if origin.opened.is_none() => {
             let what = format!(
                 "it ends behind its line {lines}, and no object holds what follows from offset \
                  {offset} up to {}: either this one was cut, or the next one is gone",

@@ -3,7 +3,13 @@ use crate::command::verify::finding::Kind;
 use crate::command::verify::sample::{at, pin};
 
 fn subject(deep: bool) -> Subject {
-    Subject::new("cluster".to_owned(), "group".to_owned(), "bucket".to_owned(), deep)
+    Subject {
+        sluice_verify: VERSION,
+        cluster: "cluster".to_owned(),
+        group: "group".to_owned(),
+        bucket: "bucket".to_owned(),
+        deep,
+    }
 }
 
 fn tally(records: u64) -> Tally {
