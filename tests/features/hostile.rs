@@ -87,7 +87,7 @@ fn absurd_timestamps_hold_nothing_up() {
 #[test]
 fn records_of_a_hundred_megabytes_are_written_or_quarantined() {
     const BYTES: usize = 100_000_000;
-    let kafka = Kafka::start(Options::default());
+    let kafka = Kafka::start(Options { heap_mebibytes: 1_024, ..Options::default() });
     let bucket = s3().bucket("huge");
     kafka.create_topic_with("huge", 1, &[("max.message.bytes", "104000000")]);
     let settings = Settings::between(&kafka, s3(), "group", &bucket)

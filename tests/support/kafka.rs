@@ -45,11 +45,18 @@ pub struct Options {
     pub brokers: usize,
     /// Lines of `server.properties`, over ours.
     pub properties: Vec<(&'static str, String)>,
+    /// The most that a broker's heap takes; it holds each request and answer whole.
+    pub heap_mebibytes: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { release: KafkaRelease::V4_4, brokers: 1, properties: Vec::new() }
+        Self {
+            release: KafkaRelease::V4_4,
+            brokers: 1,
+            properties: Vec::new(),
+            heap_mebibytes: 256,
+        }
     }
 }
 
@@ -64,6 +71,7 @@ pub struct Kafka {
 struct Broker {
     folder: PathBuf,
     release: KafkaRelease,
+    heap_mebibytes: u32,
     address: SocketAddr,
     process: Mutex<Option<Process>>,
 }
@@ -101,6 +109,7 @@ impl Kafka {
             .map(|(index, ports)| Broker {
                 folder: folder.path().join(name(index)),
                 release: options.release,
+                heap_mebibytes: options.heap_mebibytes,
                 address: SocketAddr::from(([127, 0, 0, 1], ports.clients)),
                 process: Mutex::new(None),
             })
@@ -212,7 +221,8 @@ impl Broker {
         let mut command = process::guarded("java");
         command.current_dir(&self.folder);
         // The JVM of a server that starts fast and stays small: one compiler, one collector.
-        command.args(["-Xmx256m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+        command.arg(format!("-Xmx{}m", self.heap_mebibytes));
+        command.args(["-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
         command.args(["-XX:-UsePerfData", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]);
         command.arg(match flag {
             JvmFlag::UseClasses => {
