@@ -14,4 +14,5 @@ pub mod format;
 pub mod kafka;
 pub mod layout;
 pub mod model;
+pub mod mutant;
 pub mod s3;

@@ -10,16 +10,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A layer, and the layers that it may import beside itself.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
+    ("mutant", &[]),
     ("model", &[]),
     ("format", &["model"]),
     ("layout", &["model", "format"]),
-    ("engine", &["model", "format", "layout"]),
+    ("engine", &["mutant", "model", "format", "layout"]),
     ("config", &["model", "format", "layout"]),
-    ("kafka", &["model"]),
-    ("s3", &["model"]),
-    ("daemon", &["model", "format", "layout", "engine", "config", "kafka", "s3"]),
-    ("command", &["model", "format", "layout", "engine", "config", "kafka", "s3", "daemon"]),
+    ("kafka", &["mutant", "model"]),
+    ("s3", &["mutant", "model"]),
+    ("daemon", &["mutant", "model", "format", "layout", "engine", "config", "kafka", "s3"]),
+    (
+        "command",
+        &["mutant", "model", "format", "layout", "engine", "config", "kafka", "s3", "daemon"],
+    ),
 ];
 
 /// Layers that compute: same input, same output.

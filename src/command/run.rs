@@ -12,10 +12,12 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
+use tracing::warn;
 
 use super::settings::{Common, say, start_log};
 use crate::daemon::notify::{Notify, NotifyEnvironment};
 use crate::daemon::run::{Control, Unwatched, run};
+use crate::mutant::Mutant;
 
 /// What a shell reports for a program that SIGTERM ended: 128 + 15.
 const EXIT_AT_ONCE: i32 = 143;
@@ -37,6 +39,12 @@ pub(super) fn main(common: &Common, _arguments: &Arguments) -> u8 {
     };
     if let Err(code) = start_log(&settings) {
         return code;
+    }
+    if let Some(mutant) = Mutant::of_the_process() {
+        warn!(
+            mutant = mutant.name(),
+            "a rule of the protocol is broken on purpose: this is a test"
+        );
     }
     let control = Control::default();
     if let Err(error) = listen(&control) {

@@ -5,8 +5,9 @@ use super::{
     Report, Stage,
 };
 use crate::engine::batch::Workshop;
-use crate::engine::{EmptyPlan, PartitionError, StopReason};
+use crate::engine::{EmptyPlan, PartitionError, Plan, Source, StopReason};
 use crate::model::Offset;
+use crate::mutant::Mutant;
 
 impl Partition {
     /// Takes the next step of the protocol, if one is possible. Called after every input.
@@ -39,7 +40,7 @@ impl Partition {
         let end = current.batch.plan.range.end();
         match &self.next {
             Some(next) if !next.batch.objects.is_empty() => {
-                let plan = next.batch.plan.encode();
+                let plan = self.obligation(&next.batch.plan);
                 self.commit(CommitFor::End { with_next: true }, end, plan);
             }
             Some(next) => {
@@ -57,7 +58,8 @@ impl Partition {
                 self.commit_empty(CommitFor::Advance, next.batch.plan.range.end());
             }
             Some(next) => {
-                let (start, plan) = (next.batch.plan.range.start(), next.batch.plan.encode());
+                let (start, plan) =
+                    (next.batch.plan.range.start(), self.obligation(&next.batch.plan));
                 self.current = Some(planning(next));
                 self.commit(CommitFor::Plan, start, plan);
             }
@@ -77,13 +79,17 @@ impl Partition {
         let offset = silent.map_or(end, |log_end| log_end.max(end));
         self.tail = self.tail.max(offset);
         self.cursor = self.cursor.max(offset);
-        let empty = EmptyPlan {
-            offset,
-            cluster: self.source.cluster.clone(),
-            topic_id: self.source.topic_id,
-            pin: false,
-        };
-        self.commit(purpose, offset, empty.encode());
+        self.commit(purpose, offset, self.empty_plan(offset));
+    }
+
+    fn empty_plan(&self, offset: Offset) -> String {
+        let Source { cluster, topic_id, .. } = self.source.clone();
+        EmptyPlan { offset, cluster, topic_id, pin: false }.encode()
+    }
+
+    /// Returns what is written down before anything of the batch becomes visible.
+    fn obligation(&self, plan: &Plan) -> String {
+        if Mutant::NoPlan.is_on() { self.empty_plan(plan.range.start()) } else { plan.encode() }
     }
 
     fn commit(&mut self, purpose: CommitFor, offset: Offset, metadata: String) {
