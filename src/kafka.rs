@@ -24,6 +24,7 @@ mod consumer;
 pub mod ffi;
 mod inquiry;
 mod reader;
+pub mod seat;
 
 pub use consumer::{
     CLIENT_ID_PREFIX, ConsumerError, ConsumerOptions, Group, GroupConsumer, PartitionFault,

@@ -40,7 +40,7 @@ pub use observe::{Request, UploadObserver};
 pub use publish::{PublishOutcome, Publisher};
 pub use retry::{Retry, Stopped};
 pub use store::{
-    ByteRange, Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page,
+    Buckets, ByteRange, Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page,
     PartNumber, Put, Store, StoreFuture, StoredPart, Target, UploadId, Writes,
 };
 pub use uploads::{

@@ -4,30 +4,30 @@
 //! are handed to librdkafka, so that nothing of a dead token is enqueued after its death.
 //! It does not own: what is committed (the machines), when tokens die (the group).
 
+mod commits;
 mod orphans;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use tracing::{debug, warn};
 
 use super::clock::Clock;
 use super::mailbox::{Mail, Mailbox};
 use super::metrics::Metrics;
 use crate::engine::{
-    Address, CommitAnswer, Committer, FaultCode, GroupProtocol, Membership, Outcome,
+    Address, CommitAnswer, CommitRequest, Committer, FaultCode, GroupProtocol, Membership, Outcome,
 };
+use crate::kafka::Protocol;
 use crate::kafka::ffi::{self, ClientHandle, CommitQueue, CommitWaker};
-use crate::kafka::{Protocol, commit_fault};
 use crate::model::{Offset, TopicPartition, Uptime};
 
+pub(super) use commits::CommitLoop;
 use orphans::Orphans;
-
-/// How long the commit thread waits for an answer before it looks around.
-const POLL: Duration = Duration::from_millis(200);
 
 /// What the polling thread has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ struct Inner {
 #[derive(Debug)]
 pub(super) struct Gate {
     inner: Mutex<Inner>,
-    answered: Condvar,
+    answered: Notify,
     waker: Mutex<Option<CommitWaker>>,
     protocol: Protocol,
     clock: Clock,
@@ -74,7 +74,7 @@ impl Gate {
         };
         Arc::new(Self {
             inner: Mutex::new(inner),
-            answered: Condvar::new(),
+            answered: Notify::new(),
             waker: Mutex::new(None),
             protocol,
             clock,
@@ -151,13 +151,22 @@ impl Gate {
         inner.mailboxes.remove(&address);
     }
 
-    /// Waits until no commit of these addresses is on its way; false if it still is.
-    pub(super) fn wait_answered(&self, addresses: &[Address], at_most: Duration) -> bool {
+    /// Waits until no commit of these addresses is on its way.
+    pub(super) async fn answered(&self, addresses: &[Address]) {
+        loop {
+            // Before the look: an answer between the two must not be missed.
+            let mut answered = pin!(self.answered.notified());
+            answered.as_mut().enable();
+            if !self.is_in_flight(addresses) {
+                return;
+            }
+            answered.await;
+        }
+    }
+
+    fn is_in_flight(&self, addresses: &[Address]) -> bool {
         let inner = self.lock();
-        let waits = |inner: &mut Inner| inner.committer.is_in_flight(addresses) && !inner.is_closed;
-        let waited = self.answered.wait_timeout_while(inner, at_most, waits);
-        let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        !inner.committer.is_in_flight(addresses) || inner.is_closed
+        inner.committer.is_in_flight(addresses) && !inner.is_closed
     }
 
     pub(super) fn has_token(&self, partition: &TopicPartition) -> bool {
@@ -203,13 +212,57 @@ impl Gate {
         client: &ClientHandle,
     ) -> Result<CommitLoop, ffi::QueueError> {
         let queue = CommitQueue::new(client)?;
+        self.begin_anew();
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.waker());
+        Ok(CommitLoop::new(queue))
+    }
+
+    pub(super) fn begin_anew(&self) {
         let mut inner = self.lock();
         inner.committer.client_is_new();
         inner.mailboxes.clear();
         inner.orphans.clear();
         (inner.order, inner.is_closed) = (None, false);
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.waker());
-        Ok(CommitLoop { queue, request: None })
+    }
+
+    /// Hands out the next request, if one may go now, while the gate is locked. Returns when to come
+    /// again if nothing else happens.
+    pub(super) fn send_next(
+        &self,
+        now: Uptime,
+        send: impl FnOnce(CommitRequest) -> Result<(), NotSent>,
+    ) -> Option<Uptime> {
+        let mut inner = self.lock();
+        inner.committer.tick(now);
+        inner.look_at_orphans(now);
+        if let Some(request) = inner.committer.poll_request(now) {
+            let id = request.id;
+            if let Err(NotSent) = send(request) {
+                let fault = crate::model::CommitFault::Ambiguous;
+                let faults = vec![FaultCode { fault, code: "NOT_SENT".to_owned() }];
+                inner.committer.answered(now, &CommitAnswer { id, faults });
+                self.metrics.retried("commit");
+            }
+        }
+        self.carry_out(&mut inner);
+        inner.committer.poll_deadline()
+    }
+
+    /// Takes the answer to a request.
+    pub(super) fn take_answer(&self, now: Uptime, answer: &CommitAnswer) {
+        let mut inner = self.lock();
+        if let Some(since) = inner.committer.in_flight_since().filter(|_| answer.faults.is_empty())
+        {
+            self.metrics.offsets_committed(now.since(since));
+        }
+        inner.committer.answered(now, answer);
+        self.carry_out(&mut inner);
+        drop(inner);
+        self.answered.notify_waiters();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().is_closed
     }
 
     /// Returns what closes the gate when it is dropped: when the commit thread ends, by a panic too,
@@ -221,7 +274,7 @@ impl Gate {
     /// Ends the commit thread of the present client.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
-        self.answered.notify_all();
+        self.answered.notify_waiters();
         self.wake();
     }
 
@@ -291,78 +344,6 @@ impl Drop for CloseAtEnd {
     }
 }
 
-/// The commit thread's own: the queue of one client.
-#[derive(Debug)]
-pub(super) struct CommitLoop {
-    queue: CommitQueue,
-    /// The request on its way, as librdkafka and as the committer call it.
-    request: Option<(ffi::RequestId, u64)>,
-}
-
-impl CommitLoop {
-    /// Sends and receives until the gate is closed. `beat` is called at least every `POLL`.
-    pub(super) fn run(mut self, gate: &Gate, beat: impl Fn(Uptime)) {
-        loop {
-            let now = gate.clock.uptime();
-            beat(now);
-            let mut inner = gate.lock();
-            if inner.is_closed {
-                return;
-            }
-            inner.committer.tick(now);
-            inner.look_at_orphans(now);
-            self.send_next(gate, &mut inner, now);
-            gate.carry_out(&mut inner);
-            let deadline = inner.committer.poll_deadline();
-            drop(inner);
-            let wait = deadline.map_or(POLL, |at| at.since(now).min(POLL));
-            let wait = wait.max(Duration::from_millis(1));
-            if let Some(answer) = self.queue.poll(wait) {
-                self.answered(gate, answer);
-            }
-        }
-    }
-
-    /// Hands the next request to librdkafka while the gate is locked.
-    fn send_next(&mut self, gate: &Gate, inner: &mut Inner, now: Uptime) {
-        let Some(request) = inner.committer.poll_request(now) else { return };
-        let entries: Vec<_> = request
-            .entries
-            .into_iter()
-            .map(|entry| ffi::CommitEntry {
-                partition: entry.partition,
-                offset: entry.offset,
-                metadata: entry.metadata,
-            })
-            .collect();
-        match self.queue.send(&entries) {
-            Ok(sent) => self.request = Some((sent, request.id)),
-            Err(error) => {
-                warn!(%error, "a commit could not be sent, it is repeated");
-                let fault = crate::model::CommitFault::Ambiguous;
-                let faults = vec![FaultCode { fault, code: "NOT_SENT".to_owned() }];
-                inner.committer.answered(now, &CommitAnswer { id: request.id, faults });
-                gate.metrics.retried("commit");
-            }
-        }
-    }
-
-    fn answered(&mut self, gate: &Gate, answer: ffi::CommitAnswer) {
-        let Some((_, id)) = self.request.take_if(|(sent, _)| *sent == answer.request) else {
-            return;
-        };
-        let codes = answer.partitions.iter().filter_map(|(_, code)| *code).chain(answer.error);
-        let faults: Vec<_> = codes
-            .map(|code| FaultCode { fault: commit_fault(code, gate.protocol), code: code.name() })
-            .collect();
-        let now = gate.clock.uptime();
-        let mut inner = gate.lock();
-        if let Some(since) = inner.committer.in_flight_since().filter(|_| faults.is_empty()) {
-            gate.metrics.offsets_committed(now.since(since));
-        }
-        inner.committer.answered(now, &CommitAnswer { id, faults });
-        gate.carry_out(&mut inner);
-        drop(inner);
-        gate.answered.notify_all();
-    }
-}
+/// A request that was not taken on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotSent;

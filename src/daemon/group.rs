@@ -4,12 +4,17 @@
 //! for the workers with a deadline.
 //! It does not own: tokens and commits (`gate`), settling (`settler`), records (`worker`).
 
+mod committed;
+mod draining;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
@@ -18,8 +23,12 @@ use super::mailbox::{Mail, Mailbox};
 use super::metrics::Metrics;
 use super::status::{Heartbeat, Status};
 use crate::kafka::Group;
-use crate::kafka::ffi::{Client, Committed, QueueHandle};
+use crate::kafka::ffi::{Client, Committed};
+use crate::kafka::seat::{Forward, Member};
 use crate::model::{Offset, SealReason, TopicPartition, Uptime};
+
+use committed::readable;
+pub(super) use draining::Draining;
 
 /// How often a wait inside a callback looks around.
 const LOOK: Duration = Duration::from_millis(100);
@@ -35,7 +44,7 @@ const ANSWERED_MAX: Duration = Duration::from_secs(180);
 #[derive(Debug)]
 pub(super) struct WorkerSide {
     pub(super) mailbox: Mailbox,
-    pub(super) queue: Option<QueueHandle>,
+    pub(super) queue: Arc<dyn Forward>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +63,8 @@ pub(super) struct Rebalancer {
     drain: Duration,
     /// The whole process has drained and stops: a revoke has nothing more to wait for.
     is_drained: AtomicBool,
+    /// Where the time-outs of its waits run.
+    runtime: Handle,
     clock: Clock,
     metrics: Metrics,
     status: Status,
@@ -62,14 +73,14 @@ pub(super) struct Rebalancer {
 impl Rebalancer {
     pub(super) fn new(
         gate: Arc<Gate>,
-        drain: Duration,
+        (drain, runtime): (Duration, Handle),
         clock: Clock,
         told: (Metrics, Status),
     ) -> Arc<Self> {
         let (metrics, status) = told;
         let inner = Mutex::new(Inner::default());
         let is_drained = AtomicBool::new(false);
-        Arc::new(Self { inner, gate, drain, is_drained, clock, metrics, status })
+        Arc::new(Self { inner, gate, drain, is_drained, runtime, clock, metrics, status })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -107,7 +118,7 @@ impl Rebalancer {
 
     /// Takes partitions: a token, a worker and its queue for each; read from where they are
     /// committed, paused until they are settled.
-    fn take(&self, client: Client<'_>, partitions: &[TopicPartition]) {
+    fn take(&self, client: &dyn Member, partitions: &[TopicPartition]) {
         let committed = self.ask_committed(client, partitions);
         let placed: Vec<_> = partitions.iter().map(|partition| self.place(partition)).collect();
         let offset = |found: &Option<Committed>| found.as_ref().and_then(|found| found.offset);
@@ -137,7 +148,7 @@ impl Rebalancer {
     /// keep the group waiting: it is settled without, and asked again until it is answered.
     fn ask_committed(
         &self,
-        client: Client<'_>,
+        client: &dyn Member,
         partitions: &[TopicPartition],
     ) -> Vec<Option<Committed>> {
         self.beat();
@@ -171,7 +182,7 @@ impl Rebalancer {
         let index = (0..inner.workers.len()).min_by_key(|index| load(*index))?;
         let worker = inner.workers.get(index)?;
         let mailbox = worker.mailbox.clone();
-        if let Err(error) = worker.queue.as_ref()?.forward(partition) {
+        if let Err(error) = worker.queue.forward(partition) {
             error!(%partition, %error, "a partition's queue could not be forwarded");
             self.gate.order(Order::Resubscribe);
             return None;
@@ -182,7 +193,7 @@ impl Rebalancer {
 
     /// Partitions that stayed ours although their token died (a "lost" that was skipped) begin
     /// anew, with a new token.
-    fn revive(&self, client: Client<'_>, but: &[TopicPartition]) {
+    async fn revive(&self, client: &dyn Member, but: &[TopicPartition]) {
         let assigned = self.assigned_partitions();
         let is_dead = |at: &&TopicPartition| !but.contains(at) && !self.gate.has_token(at);
         let dead: Vec<_> = assigned.iter().filter(is_dead).cloned().collect();
@@ -190,7 +201,7 @@ impl Rebalancer {
             return;
         }
         info!(partitions = dead.len(), "partitions that stayed begin anew after a lost membership");
-        self.let_go(&dead);
+        self.let_go(&dead).await;
         for (partition, committed) in dead.iter().zip(self.ask_committed(client, &dead)) {
             let worker = self.lock().assigned.get(partition).copied();
             if let Some(mailbox) = worker.and_then(|at| self.mailbox(at)) {
@@ -214,27 +225,31 @@ impl Rebalancer {
         with.filter(|(_, partitions)| !partitions.is_empty()).collect()
     }
 
-    /// Rule 2 (a): what is planned may finish, what is open is sealed if there is time.
-    fn drain(&self, partitions: &[TopicPartition]) {
-        if self.is_drained.load(Ordering::SeqCst) {
-            return;
-        }
-        let (sender, receiver) = sync_channel(partitions.len());
+    /// Asks the workers to finish what can be finished of these partitions.
+    pub(super) fn start_draining(
+        &self,
+        partitions: &[TopicPartition],
+        reason: SealReason,
+    ) -> Draining {
+        let (sender, drained) = unbounded_channel();
         let mut waiting = 0;
         for (mailbox, partitions) in self.by_worker(partitions) {
             waiting += partitions.len();
-            let (reason, done) = (SealReason::Revoke, sender.clone());
-            mailbox.send(Mail::Drain { partitions, reason, done });
+            mailbox.send(Mail::Drain { partitions, reason, done: sender.clone() });
         }
-        drop(sender);
+        Draining { drained, waiting }
+    }
+
+    /// Rule 2 (a): what is planned may finish, what is open is sealed if there is time.
+    async fn drain(&self, partitions: &[TopicPartition]) {
+        if self.is_drained.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut draining = self.start_draining(partitions, SealReason::Revoke);
         let deadline = self.clock.uptime().after(self.drain);
-        while waiting > 0 {
+        while !draining.is_over() {
             self.beat();
-            match receiver.recv_timeout(LOOK) {
-                Ok(_) => waiting -= 1,
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
+            draining.next().await;
             let dead = || !partitions.iter().any(|partition| self.gate.has_token(partition));
             if self.gate.is_frozen() || self.clock.uptime() >= deadline || dead() {
                 return;
@@ -243,17 +258,16 @@ impl Rebalancer {
     }
 
     /// Rule 2 (b) and (c): tokens die, the readers let go, no commit is on its way any more.
-    fn let_go(&self, partitions: &[TopicPartition]) {
+    async fn let_go(&self, partitions: &[TopicPartition]) {
         let addresses = self.gate.kill(partitions);
-        let workers = self.by_worker(partitions);
-        let (sender, receiver) = sync_channel(workers.len().max(1));
-        for (mailbox, partitions) in workers {
-            mailbox.send(Mail::Drop { partitions, done: Some(sender.clone()) });
+        let (sender, mut answered) = unbounded_channel();
+        for (mailbox, partitions) in self.by_worker(partitions) {
+            mailbox.send(Mail::Drop { partitions, done: sender.clone() });
         }
         drop(sender);
-        self.wait_for_all(&receiver);
+        self.wait_for_all(&mut answered).await;
         let deadline = self.clock.uptime().after(ANSWERED_MAX);
-        while !self.gate.wait_answered(&addresses, LOOK) {
+        while timeout(LOOK, self.gate.answered(&addresses)).await.is_err() {
             self.beat();
             if self.clock.uptime() >= deadline {
                 error!("a commit was not answered for minutes: the client is made anew");
@@ -264,13 +278,13 @@ impl Rebalancer {
     }
 
     /// Waits until every sender is gone: each worker answers once and drops its own.
-    fn wait_for_all(&self, receiver: &Receiver<()>) {
+    async fn wait_for_all(&self, answers: &mut UnboundedReceiver<()>) {
         let mut slow_at = self.clock.uptime().after(SLOW);
         loop {
-            match receiver.recv_timeout(LOOK) {
-                Ok(()) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {
+            match timeout(LOOK, answers.recv()).await {
+                Ok(Some(())) => {}
+                Ok(None) => return,
+                Err(_elapsed) => {
                     self.beat();
                     if self.clock.uptime() >= slow_at {
                         warn!("a worker takes long to let go of its partitions");
@@ -284,17 +298,17 @@ impl Rebalancer {
     /// Before a rebalance is answered: librdkafka has paused every partition and would read on from
     /// a position that is one too high behind the end of a log (see `Worker::pause`). So each
     /// worker strikes out what it has not handed in, and reads on by seeks of its own.
-    fn reposition(&self) {
+    async fn reposition(&self) {
         let mailboxes: Vec<_> = {
             let inner = self.lock();
             inner.workers.iter().map(|worker| worker.mailbox.clone()).collect()
         };
-        let (done, answered) = sync_channel(mailboxes.len().max(1));
+        let (done, mut answered) = unbounded_channel();
         for mailbox in mailboxes {
             mailbox.send(Mail::Reposition { done: done.clone() });
         }
         drop(done);
-        self.wait_for_all(&answered);
+        self.wait_for_all(&mut answered).await;
     }
 
     fn forget(&self, partitions: &[TopicPartition]) {
@@ -302,8 +316,8 @@ impl Rebalancer {
         for partition in partitions {
             let worker = inner.assigned.remove(partition);
             let worker = worker.and_then(|index| inner.workers.get(index));
-            if let Some(queue) = worker.and_then(|worker| worker.queue.as_ref()) {
-                queue.unforward(partition);
+            if let Some(worker) = worker {
+                worker.queue.unforward(partition);
             }
         }
         drop(inner);
@@ -314,28 +328,35 @@ impl Rebalancer {
     }
 }
 
-impl Group for Rebalancer {
-    fn assigned(&self, client: Client<'_>, partitions: &[TopicPartition]) {
+impl Rebalancer {
+    /// Answers an assign callback.
+    pub(super) async fn on_assigned(&self, client: &dyn Member, partitions: &[TopicPartition]) {
         info!(partitions = partitions.len(), "partitions were assigned");
         self.metrics.rebalanced();
         self.gate.rebalanced();
         self.gate.membership(client.membership());
-        self.reposition();
+        self.reposition().await;
         self.take(client, partitions);
-        self.revive(client, partitions);
+        self.revive(client, partitions).await;
         self.status.assignment_received();
     }
 
-    fn revoked(&self, client: Client<'_>, partitions: &[TopicPartition], lost: bool) {
+    /// Answers a revoke callback.
+    pub(super) async fn on_revoked(
+        &self,
+        client: &dyn Member,
+        partitions: &[TopicPartition],
+        lost: bool,
+    ) {
         info!(partitions = partitions.len(), lost, "partitions are taken away");
         self.metrics.rebalanced();
         if !lost {
             self.gate.rebalanced();
             self.gate.membership(client.membership());
-            self.drain(partitions);
+            self.drain(partitions).await;
         }
-        self.let_go(partitions);
-        self.reposition();
+        self.let_go(partitions).await;
+        self.reposition().await;
         if let Err(error) = client.unassign(partitions) {
             warn!(%error, "partitions could not be given back");
         }
@@ -344,36 +365,17 @@ impl Group for Rebalancer {
             self.gate.rebalanced();
             self.status.assignment_lost();
         }
-        self.revive(client, partitions);
+        self.revive(client, partitions).await;
     }
 }
 
-/// Leaves out what was answered with an error: it is no sign that nothing is committed.
-fn readable(found: Vec<Committed>) -> BTreeMap<TopicPartition, Committed> {
-    let is_readable = |found: &Committed| match found.error {
-        None => true,
-        Some(code) => {
-            warn!(partition = %found.partition, %code, "the committed offset could not be read yet");
-            false
-        }
-    };
-    let readable = found.into_iter().filter(is_readable);
-    readable.map(|found| (found.partition.clone(), found)).collect()
-}
+/// The polling thread waits for each.
+impl Group for Rebalancer {
+    fn assigned(&self, client: Client<'_>, partitions: &[TopicPartition]) {
+        self.runtime.block_on(self.on_assigned(&client, partitions));
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kafka::ffi::ErrorCode;
-
-    #[test]
-    fn a_committed_offset_that_could_not_be_read_is_not_taken_for_none() {
-        let committed = |index, error| {
-            let partition = TopicPartition::new("pin", index).unwrap();
-            Committed { partition, offset: None, metadata: Vec::new(), error }
-        };
-        let loading = ErrorCode::new(14); // COORDINATOR_LOAD_IN_PROGRESS
-        let found = readable(vec![committed(0, loading), committed(1, None)]);
-        assert_eq!(found.into_values().collect::<Vec<_>>(), [committed(1, None)]);
+    fn revoked(&self, client: Client<'_>, partitions: &[TopicPartition], lost: bool) {
+        self.runtime.block_on(self.on_revoked(&client, partitions, lost));
     }
 }

@@ -7,12 +7,16 @@
 //! is one of a rebalance, so there are never more of them than partitions and jobs under way.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use crate::engine::{Address, ObjectId, StopReason};
-use crate::kafka::ffi::{ClientHandle, Committed, QueueHandle, WorkerQueue};
+use crate::kafka::ffi::Committed;
+use crate::kafka::seat::Fetcher;
 use crate::model::{SealReason, TopicPartition};
 use crate::s3::Answer;
 
@@ -21,11 +25,8 @@ use super::settler::Settlement;
 /// One fact.
 #[derive(Debug)]
 pub(super) enum Mail {
-    /// A client begins: this is the queue to read.
-    Client {
-        queue: WorkerQueue,
-        client: ClientHandle,
-    },
+    /// A client begins: this is to be read.
+    Client(Box<dyn Fetcher>),
     /// The client ends: drop everything of it, then answer.
     ClientGone {
         done: SyncSender<()>,
@@ -40,16 +41,16 @@ pub(super) enum Mail {
     Drain {
         partitions: Vec<TopicPartition>,
         reason: SealReason,
-        done: SyncSender<TopicPartition>,
+        done: UnboundedSender<TopicPartition>,
     },
     /// Their tokens are dead: throw them away, then answer.
     Drop {
         partitions: Vec<TopicPartition>,
-        done: Option<SyncSender<()>>,
+        done: UnboundedSender<()>,
     },
     /// A rebalance has begun: read every partition on from its machine's cursor, by a seek.
     Reposition {
-        done: SyncSender<()>,
+        done: UnboundedSender<()>,
     },
     Settled {
         address: Address,
@@ -100,11 +101,20 @@ struct Shared {
     arrived: Condvar,
 }
 
-#[derive(Debug, Default)]
+/// Ends a wait of the reader.
+type Waker = Arc<dyn Fn() + Send + Sync>;
+
+#[derive(Default)]
 struct Inner {
     mails: VecDeque<Mail>,
-    queue: Option<QueueHandle>,
+    waker: Option<Waker>,
     is_closed: bool,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(&self.mails).finish()
+    }
 }
 
 /// Both ends: whoever holds it may send; the worker takes.
@@ -113,17 +123,17 @@ pub(super) struct Mailbox(Arc<Shared>);
 
 impl Mailbox {
     pub(super) fn send(&self, mail: Mail) {
-        let queue = {
+        let waker = {
             let mut inner = self.0.mails.lock().unwrap_or_else(PoisonError::into_inner);
             if inner.is_closed {
                 return; // whoever waits for an answer sees its own channel end
             }
             inner.mails.push_back(mail);
-            inner.queue.clone()
+            inner.waker.clone()
         };
         self.0.arrived.notify_one();
-        if let Some(queue) = queue {
-            queue.wake();
+        if let Some(wake) = waker {
+            wake();
         }
     }
 
@@ -133,9 +143,9 @@ impl Mailbox {
         CloseAtEnd(self)
     }
 
-    /// The worker reads this queue from now on, and waits there.
-    pub(super) fn wakes(&self, queue: Option<QueueHandle>) {
-        self.0.mails.lock().unwrap_or_else(PoisonError::into_inner).queue = queue;
+    /// The worker reads elsewhere from now on, and this ends its wait there.
+    pub(super) fn wakes(&self, waker: Option<Waker>) {
+        self.0.mails.lock().unwrap_or_else(PoisonError::into_inner).waker = waker;
     }
 
     /// Takes all that is there.
@@ -173,17 +183,20 @@ impl Drop for CloseAtEnd {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::sync_channel;
+    use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
 
     #[test]
     fn nobody_waits_for_a_worker_that_is_gone() {
-        let (mailbox, (done, gone)) = (Mailbox::default(), sync_channel(1));
+        let (mailbox, (done, mut gone)) = (Mailbox::default(), unbounded_channel());
         mailbox.send(Mail::Reposition { done: done.clone() });
         drop(mailbox.clone().closed_at_end());
-        mailbox.send(Mail::ClientGone { done });
-        assert!(gone.recv().is_err(), "unread and late mail is dropped, with its channel");
+        mailbox.send(Mail::Reposition { done });
+        assert!(
+            gone.blocking_recv().is_none(),
+            "unread and late mail is dropped, with its channel"
+        );
         assert!(!mailbox.has_mail());
     }
 }

@@ -14,7 +14,7 @@ use super::clock::Clock;
 use super::status::Status;
 use crate::layout::Layout;
 use crate::model::Bucket;
-use crate::s3::{AwsStores, Metered, Retry, Store, UploadObserver};
+use crate::s3::{Buckets, Metered, Retry, Store, UploadObserver};
 
 /// Questions on their way at a time: after an assignment there is one for each partition.
 const QUESTIONS_MAX: usize = 64;
@@ -25,7 +25,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Stores {
     runtime: Handle,
-    stores: AwsStores,
+    buckets: Box<dyn Buckets>,
     own: Store,
     /// The configured bucket, for whatever does not go through the uploads, which measure
     /// themselves.
@@ -37,15 +37,15 @@ pub(super) struct Stores {
 impl Stores {
     pub(super) fn new(
         runtime: Handle,
-        stores: AwsStores,
+        buckets: Box<dyn Buckets>,
         bucket: &Bucket,
         endpoint: Option<String>,
         (retry, observer): (Retry, Arc<dyn UploadObserver>),
     ) -> Self {
-        let own = stores.bucket(bucket);
+        let own = buckets.bucket(bucket);
         let permits = Arc::new(Semaphore::new(QUESTIONS_MAX));
         let asked = Arc::new(Metered::new(Arc::clone(&own), permits, observer));
-        Self { runtime, stores, own, asked, endpoint, retry }
+        Self { runtime, buckets, own, asked, endpoint, retry }
     }
 
     /// Asks for the bucket until it answers, and then whenever nothing was heard of S3 for a while.
@@ -97,6 +97,6 @@ impl Stores {
         if layout.bucket == *self.own.bucket() {
             return Some(self.own.clone());
         }
-        Some(self.stores.bucket(&layout.bucket))
+        Some(self.buckets.bucket(&layout.bucket))
     }
 }

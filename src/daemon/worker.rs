@@ -36,7 +36,7 @@ use super::status::{Heartbeat, Status};
 use super::stores::Stores;
 use crate::config::Settings;
 use crate::engine::{Address, Input, Workshop};
-use crate::kafka::ffi::{Batch, ClientHandle, WorkerQueue};
+use crate::kafka::seat::{Fetcher, Messages};
 use crate::model::{TopicPartition, Uptime};
 use crate::s3::Uploads;
 
@@ -64,19 +64,13 @@ pub(super) struct Surroundings {
     pub(super) status: Status,
 }
 
-/// The queue and the client of the present.
-#[derive(Debug)]
-struct Attached {
-    queue: WorkerQueue,
-    client: ClientHandle,
-}
-
 /// The thread's own.
 #[derive(Debug)]
 pub(super) struct Worker {
     around: Surroundings,
     mailbox: Mailbox,
-    attached: Option<Attached>,
+    /// Of the present client.
+    fetcher: Option<Box<dyn Fetcher>>,
     slots: BTreeMap<Address, Slot>,
     by_partition: BTreeMap<TopicPartition, Address>,
     workshop: Workshop,
@@ -85,7 +79,7 @@ pub(super) struct Worker {
     /// Messages kept aside over all slots.
     aside: usize,
     /// The arrays that messages kept aside belong to.
-    pinned: Vec<Weak<Batch>>,
+    pinned: Vec<Weak<dyn Messages>>,
     /// The replay that goes on while memory is short.
     privileged: Option<Address>,
     tick_at: Uptime,
@@ -108,7 +102,7 @@ impl Worker {
         Self {
             around,
             mailbox,
-            attached: None,
+            fetcher: None,
             slots: BTreeMap::new(),
             by_partition: BTreeMap::new(),
             workshop,
@@ -129,20 +123,26 @@ impl Worker {
     /// Runs until it is told to stop.
     pub(super) fn run(mut self) {
         while !self.is_stopping {
-            self.heartbeat.beat(self.around.clock.uptime());
-            for mail in self.mailbox.take() {
-                self.serve(mail);
-            }
-            self.tick();
-            self.relieve_if_over();
-            self.read_aside();
-            if self.must_wait() {
-                self.mailbox.wait(WAIT_SHORT);
-            } else {
-                self.read();
+            if let Some(idle) = self.turn() {
+                self.mailbox.wait(idle);
             }
         }
         self.heartbeat.finish();
+    }
+
+    /// Goes round once. Returns how long to wait for mail, if there is nothing to be read from.
+    pub(super) fn turn(&mut self) -> Option<Duration> {
+        self.heartbeat.beat(self.around.clock.uptime());
+        for mail in self.mailbox.take() {
+            self.serve(mail);
+        }
+        self.tick();
+        self.relieve_if_over();
+        self.read_aside();
+        if self.must_wait() {
+            return Some(WAIT_SHORT);
+        }
+        self.read()
     }
 
     /// Wakes the machines whose time has come.

@@ -204,7 +204,7 @@ impl Place {
                 continue;
             }
             self.index += 1;
-            self.log_end = self.log_end.max(log_end(&message, &self.partition, self.next)?);
+            self.log_end = self.log_end.max(log_end(message, &self.partition, self.next)?);
         }
         if self.log_end.is_some_and(|log_end| log_end >= end) {
             self.next = self.next.max(end);
@@ -216,7 +216,7 @@ impl Place {
 
 /// Returns what a message that is no record says of the log's end, or why there is no more to read.
 fn log_end(
-    message: &Message<'_>,
+    message: &Message,
     partition: &TopicPartition,
     next: Offset,
 ) -> Result<Option<Offset>, ReadError> {

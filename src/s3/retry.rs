@@ -40,11 +40,17 @@ pub struct Retry {
     observer: Arc<dyn UploadObserver>,
     cancellation: Cancellation,
     log: Arc<FailureLog>,
+    jitter: fn() -> f64,
 }
 
 impl Retry {
     pub fn new(observer: Arc<dyn UploadObserver>, cancellation: Cancellation) -> Self {
-        Self { observer, cancellation, log: Arc::default() }
+        Self { observer, cancellation, log: Arc::default(), jitter: rand::random }
+    }
+
+    /// Returns the same with another source of jitter, from 0 to 1.
+    pub fn jittered_by(&self, jitter: fn() -> f64) -> Self {
+        Self { jitter, ..self.clone() }
     }
 
     /// Returns the same with another cancellation.
@@ -80,7 +86,7 @@ impl Retry {
             if error.kind.healing() == Healing::Never || attempt >= attempts {
                 return Err(Stopped::Definite(error));
             }
-            let delay = delay_after(attempt);
+            let delay = delay_after(attempt, (self.jitter)());
             self.log.failed(&error, attempt);
             self.observer.retrying(&error, attempt, delay);
             tokio::select! {
@@ -96,10 +102,10 @@ impl Retry {
 
 /// Returns half of the doubled delay and a random part of the other half, so that many waiters do
 /// not come back at once.
-fn delay_after(attempt: u32) -> Duration {
+fn delay_after(attempt: u32, jitter: f64) -> Duration {
     let doublings = attempt.saturating_sub(1).min(DOUBLINGS_MAX);
     let whole = DELAY_FIRST.saturating_mul(1 << doublings).min(DELAY_MAX);
-    whole.div_f64(2.0).saturating_add(whole.mul_f64(rand::random_range(0.0..0.5)))
+    whole.div_f64(2.0).saturating_add(whole.mul_f64(jitter / 2.0))
 }
 
 /// Logs the first failure of each kind, then one a minute, with the count of those kept back.

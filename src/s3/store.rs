@@ -100,6 +100,12 @@ pub enum Condition {
     IfMatch(Etag),
 }
 
+/// Where buckets are found by their names.
+pub trait Buckets: fmt::Debug + Send + Sync {
+    /// Returns the store of one bucket; asks nothing.
+    fn bucket(&self, bucket: &Bucket) -> Store;
+}
+
 /// An object that is to be: everything but its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {

@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use super::error::StoreError;
 use super::observe::UploadObserver;
 use super::publish::PublishOutcome;
+use super::retry::Retry;
 use super::store::{Condition, Etag, PartNumber, Store, Target};
 use crate::model::ObjectKey;
 
@@ -137,14 +138,15 @@ enum Message {
 pub struct Uploads(mpsc::UnboundedSender<Message>);
 
 impl Uploads {
-    /// Starts the uploads on a runtime. The second value belongs to who stops the program.
+    /// Starts the uploads on a runtime; they are repeated as `retry` does, and called off one by one. The second value belongs to who stops the program.
     pub fn start(
         runtime: &Handle,
         observer: Arc<dyn UploadObserver>,
+        retry: &Retry,
         requests_max: usize,
     ) -> (Self, UploadsTask) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let task = runtime.spawn(Actor::new(receiver, observer, requests_max).run());
+        let task = runtime.spawn(Actor::new(receiver, observer, retry, requests_max).run());
         (Self(sender.clone()), UploadsTask { sender, task })
     }
 

@@ -1,6 +1,7 @@
 //! One Kafka client from its first poll to its close.
 
-use std::sync::mpsc::{TryRecvError, sync_channel};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::daemon::mailbox::Mail;
 use crate::daemon::notify::Notify;
 use crate::daemon::status::{LoopName, SeenError};
 use crate::kafka::ffi::{Membership, WorkerQueue};
+use crate::kafka::seat::ClientFetcher;
 use crate::kafka::{GroupConsumer, Seen};
 use crate::model::{SealReason, Topic, Uptime};
 
@@ -55,14 +57,16 @@ impl ClientRun {
         let mut sides = Vec::new();
         for worker in &parts.workers {
             let queue = WorkerQueue::new(&client).map_err(no_queue)?;
-            let side = WorkerSide { mailbox: worker.mailbox.clone(), queue: Some(queue.handle()) };
-            worker.mailbox.send(Mail::Client { queue, client: client.clone() });
+            let side =
+                WorkerSide { mailbox: worker.mailbox.clone(), queue: Arc::new(queue.handle()) };
+            let fetcher = ClientFetcher { queue, client: client.clone() };
+            worker.mailbox.send(Mail::Client(Box::new(fetcher)));
             sides.push(side);
         }
         parts.rebalancer.workers_are(sides, parts.status.loop_started(LoopName::Poll, now));
         parts.settler.client(client.clone());
         let commits = parts.gate.client_is_new(&client).map_err(no_queue)?;
-        let gate = std::sync::Arc::clone(&parts.gate);
+        let gate = Arc::clone(&parts.gate);
         let heartbeat = parts.status.loop_started(LoopName::Commit, now);
         let commits = spawn("sluice-commit", move || {
             let _closed = gate.closed_at_end();
@@ -217,30 +221,16 @@ impl ClientRun {
         parts.status.drain_started();
         notify.stopping();
         let partitions = parts.rebalancer.assigned_partitions();
-        let (done, drained) = sync_channel(partitions.len().max(1) * parts.workers.len());
-        for worker in &parts.workers {
-            let (partitions, reason) = (partitions.clone(), SealReason::Shutdown);
-            worker.mailbox.send(Mail::Drain { partitions, reason, done: done.clone() });
-        }
-        drop(done);
-        let mut waiting = partitions.len() * parts.workers.len();
+        let mut draining = parts.rebalancer.start_draining(&partitions, SealReason::Shutdown);
         let deadline = parts.clock.uptime().after(parts.settings.limits.drain);
-        while waiting > 0 && parts.clock.uptime() < deadline {
-            loop {
-                match drained.try_recv() {
-                    Ok(_) => waiting -= 1,
-                    Err(TryRecvError::Empty) => break,
-                    // The rest was taken away meanwhile.
-                    Err(TryRecvError::Disconnected) => return parts.rebalancer.drained(),
-                }
-            }
+        while !draining.is_over() && parts.clock.uptime() < deadline {
             if self.poll_once(parts).is_some() {
                 return;
             }
             watcher.written(parts.metrics.totals().written_records);
         }
         parts.rebalancer.drained();
-        if waiting > 0 {
+        if !draining.is_over() {
             warn!("`limits.drain` is over: what is not finished is finished at the next start");
         }
     }

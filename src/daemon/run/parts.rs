@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use tracing::warn;
 
 use super::{Brokers, Place, RunError};
-use crate::config::{Settings, Start};
+use crate::config::{Limits, Settings, Start};
 use crate::daemon::budget::Budget;
 use crate::daemon::clock::Clock;
 use crate::daemon::connect::{protocol, s3_options};
@@ -93,24 +93,20 @@ impl Parts {
         let s3 = &settings.s3;
         let handle = runtime.handle().clone();
         let told = (retry, Arc::clone(&observer) as Arc<dyn UploadObserver>);
-        let stores = Stores::new(handle, stores, &s3.bucket, s3.endpoint.clone(), told);
+        let (bucket, endpoint) = (&s3.bucket, s3.endpoint.clone());
+        let stores = Arc::new(Stores::new(handle, Box::new(stores), bucket, endpoint, told));
         stores.keep_asking(status.clone(), clock);
-        let stores = Arc::new(stores);
-        let (uploads, task) = Uploads::start(runtime.handle(), observer, REQUESTS_MAX);
+        let (uploads, task) =
+            Uploads::start(runtime.handle(), observer, stores.retry(), REQUESTS_MAX);
         let gate = Gate::new(protocol(settings.kafka.protocol), clock, metrics.clone());
         let told = (metrics.clone(), status.clone());
-        let drain = settings.limits.drain.min(DRAIN_MAX);
-        let rebalancer = Rebalancer::new(Arc::clone(&gate), drain, clock, told);
+        let waits = (settings.limits.drain.min(DRAIN_MAX), runtime.handle().clone());
+        let rebalancer = Rebalancer::new(Arc::clone(&gate), waits, clock, told);
         let options = settler_options(&settings, place.brokers);
         let (settler, settling) =
             SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);
         let settler_thread = spawn("sluice-settle", move || settling.run())?;
-        let prefetch = settings.limits.prefetch_bytes_per_worker()
-            * u64::try_from(settings.limits.workers.get()).unwrap_or(u64::MAX);
-        let budget = Budget::new(
-            settings.limits.memory_bytes.saturating_sub(prefetch),
-            settings.limits.open_objects,
-        );
+        let budget = budget(&settings.limits);
         let around = Surroundings {
             settings: Arc::clone(&settings),
             clock,
@@ -181,6 +177,13 @@ impl Parts {
         }
         self.runtime.shutdown_timeout(CLOSE_MAX);
     }
+}
+
+/// What batches and uploads may take: librdkafka keeps to its share by itself.
+pub(in crate::daemon) fn budget(limits: &Limits) -> Budget {
+    let workers = u64::try_from(limits.workers.get()).unwrap_or(u64::MAX);
+    let prefetch = limits.prefetch_bytes_per_worker() * workers;
+    Budget::new(limits.memory_bytes.saturating_sub(prefetch), limits.open_objects)
 }
 
 fn settler_options(settings: &Settings, brokers: Brokers) -> SettlerOptions {

@@ -30,7 +30,7 @@ fn stores(runtime: &Runtime, metrics: &Metrics, clock: Clock) -> Stores {
     };
     let aws = runtime.block_on(AwsStores::connect(&options)).unwrap();
     let bucket = Bucket::new("bucket").unwrap();
-    Stores::new(runtime.handle().clone(), aws, &bucket, endpoint, (retry, observer))
+    Stores::new(runtime.handle().clone(), Box::new(aws), &bucket, endpoint, (retry, observer))
 }
 
 /// A thread's own with one partition that waits, and where it is answered.

@@ -19,8 +19,8 @@ impl Worker {
         for (address, slot) in &mut self.slots {
             if slot.wants_records() && !slot.is_paused {
                 slot.ask_log_end_at = None;
-                let client = self.attached.as_ref().map(|attached| attached.client.client());
-                if let Some(end) = client.and_then(|client| client.log_end_seen(&slot.partition)) {
+                let fetcher = self.fetcher.as_ref();
+                if let Some(end) = fetcher.and_then(|at| at.log_end_seen(&slot.partition)) {
                     slot.log_end_is(end);
                 }
                 continue;

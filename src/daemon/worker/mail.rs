@@ -2,10 +2,11 @@
 
 use std::sync::mpsc::SyncSender;
 
+use tokio::sync::mpsc::UnboundedSender;
 use tracing::{info, warn};
 
+use super::Worker;
 use super::slot::{Slot, State};
-use super::{Attached, Worker};
 use crate::daemon::budget::Holding;
 use crate::daemon::mailbox::Mail;
 use crate::daemon::settler::Request;
@@ -17,9 +18,9 @@ use crate::s3::{Answer, PublishOutcome, StoreError, StoreErrorKind};
 impl Worker {
     pub(super) fn serve(&mut self, mail: Mail) {
         match mail {
-            Mail::Client { queue, client } => {
-                self.mailbox.wakes(Some(queue.handle()));
-                self.attached = Some(Attached { queue, client });
+            Mail::Client(fetcher) => {
+                self.mailbox.wakes(Some(fetcher.waker()));
+                self.fetcher = Some(fetcher);
             }
             Mail::ClientGone { done } => self.client_gone(&done),
             Mail::Assigned { address, partition, committed } => {
@@ -75,7 +76,7 @@ impl Worker {
         }
         self.rest = None;
         self.mailbox.wakes(None);
-        self.attached = None;
+        self.fetcher = None;
         done.send(()).ok();
     }
 
@@ -102,7 +103,7 @@ impl Worker {
         &mut self,
         partitions: &[TopicPartition],
         reason: SealReason,
-        done: &SyncSender<TopicPartition>,
+        done: &UnboundedSender<TopicPartition>,
     ) {
         for partition in partitions {
             let address = self.by_partition.get(partition).copied();

@@ -1,5 +1,6 @@
 //! Reading records: arrays from the queue, into machines, or aside.
 
+use std::ptr::addr_eq;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use tracing::warn;
 use super::slot::{ASIDE_MAX, Kept, State};
 use super::{WAIT_MAX, Worker};
 use crate::engine::{Address, Input, Now};
-use crate::kafka::ffi::{BATCH_MESSAGES_MAX, Batch, Content, ErrorCode, Message};
+use crate::kafka::ffi::{BATCH_MESSAGES_MAX, Content, ErrorCode};
+use crate::kafka::seat::{Messages, Read};
 use crate::kafka::{PartitionFault, partition_fault};
 use crate::model::TopicPartition;
 
@@ -22,34 +24,23 @@ const LOOK_EVERY: usize = 64;
 /// An array that was read, and how far it was looked at.
 #[derive(Debug)]
 pub(super) struct Rest {
-    batch: Rc<Batch>,
+    batch: Rc<dyn Messages>,
     index: usize,
 }
 
 impl Worker {
-    /// Reads what is there, or waits for the first message or mail.
-    pub(super) fn read(&mut self) {
+    /// Reads what is there, or waits for the first message or mail. Without a client returns how
+    /// long to wait for mail.
+    pub(super) fn read(&mut self) -> Option<Duration> {
         if self.rest.is_none() {
             let wait = self.wait();
-            let Some(attached) = &mut self.attached else {
-                self.mailbox.wait(WAIT_MAX);
-                return;
-            };
-            let mut batch = attached.queue.read_batch(Duration::ZERO, BATCH_MESSAGES_MAX);
-            if batch.is_empty() {
-                // The call may have swallowed a wake, but not the mail that it was for.
-                if self.mailbox.has_mail() {
-                    return;
-                }
-                // The call waits for as many as it was asked for: for one, then.
-                batch = attached.queue.read_batch(wait, 1);
-            }
-            if batch.is_empty() {
-                return;
-            }
-            self.rest = Some(Rest { batch: Rc::new(batch), index: 0 });
+            let Some(fetcher) = &mut self.fetcher else { return Some(WAIT_MAX) };
+            let is_called = || self.mailbox.has_mail();
+            let batch = fetcher.read(BATCH_MESSAGES_MAX, wait, &is_called)?;
+            self.rest = Some(Rest { batch, index: 0 });
         }
         self.read_rest();
+        None
     }
 
     fn wait(&self) -> Duration {
@@ -79,7 +70,7 @@ impl Worker {
             });
             let address = match same {
                 Some((_, address)) => address,
-                None => self.address_of(&message),
+                None => self.address_of(message),
             };
             known = Some((index, address));
             if let Some(address) = address {
@@ -94,7 +85,7 @@ impl Worker {
         self.around.metrics.records_read(records, value_bytes);
     }
 
-    fn address_of(&self, message: &Message<'_>) -> Option<Address> {
+    fn address_of(&self, message: &dyn Read) -> Option<Address> {
         let topic = std::str::from_utf8(message.topic()).ok()?;
         let partition = TopicPartition::new(topic, message.partition()).ok()?;
         self.by_partition.get(&partition).copied()
@@ -106,7 +97,7 @@ impl Worker {
         &mut self,
         now: Now,
         address: Address,
-        (batch, index): (&Rc<Batch>, usize),
+        (batch, index): (&Rc<dyn Messages>, usize),
     ) -> Option<u64> {
         let message = batch.get(index)?;
         let is_tight = self.privileged.is_some_and(|privileged| privileged != address);
@@ -120,7 +111,7 @@ impl Worker {
             return None; // struck out: the seek is still to come
         }
         if slot.aside.is_empty() && slot.wants_records() && !is_tight {
-            return self.feed(now, address, &message);
+            return self.feed(now, address, message);
         }
         if slot.machine().is_none() || slot.stopped.is_some() || !slot.drain.is_empty() {
             return None;
@@ -139,9 +130,9 @@ impl Worker {
     }
 
     /// Returns whether messages of this array may be kept aside: each keeps all of it in memory.
-    fn may_pin(&mut self, batch: &Rc<Batch>) -> bool {
+    fn may_pin(&mut self, batch: &Rc<dyn Messages>) -> bool {
         self.pinned.retain(|array| array.strong_count() > 0);
-        if self.pinned.iter().any(|array| array.as_ptr() == Rc::as_ptr(batch)) {
+        if self.pinned.iter().any(|array| addr_eq(array.as_ptr(), Rc::as_ptr(batch))) {
             return true;
         }
         let may = self.pinned.len() < PINNED_MAX;
@@ -152,12 +143,7 @@ impl Worker {
     }
 
     /// Gives the machine what the message says.
-    pub(super) fn feed(
-        &mut self,
-        now: Now,
-        address: Address,
-        message: &Message<'_>,
-    ) -> Option<u64> {
+    pub(super) fn feed(&mut self, now: Now, address: Address, message: &dyn Read) -> Option<u64> {
         match message.content() {
             Content::Record(record) => {
                 let bytes = record.value.map_or(0, <[u8]>::len);

@@ -79,7 +79,7 @@ impl Worker {
             let Some(kept) = slot.aside.pop_front() else { return };
             self.aside -= 1;
             if let Some(message) = kept.batch.get(kept.index)
-                && let Some(bytes) = self.feed(self.around.clock.now(), address, &message)
+                && let Some(bytes) = self.feed(self.around.clock.now(), address, message)
             {
                 self.around.metrics.records_read(1, bytes);
             }
@@ -106,7 +106,7 @@ impl Worker {
 
     /// Seeks all of a round in one call: a call waits until the last one is answered.
     fn seek(&mut self, ready: &[(Address, TopicPartition, Offset)], now: Uptime) {
-        let Some(attached) = &self.attached else { return };
+        let Some(fetcher) = &self.fetcher else { return };
         let must_seek = |address| self.slots.get(address).is_some_and(|slot| slot.must_seek);
         let seeks: Vec<_> = ready.iter().filter(|(address, ..)| must_seek(address)).collect();
         if seeks.is_empty() {
@@ -114,7 +114,7 @@ impl Worker {
         }
         let offsets: Vec<_> =
             seeks.iter().map(|(_, partition, cursor)| (partition.clone(), *cursor)).collect();
-        let (refused, why) = match attached.client.client().seek(&offsets, SEEK_MAX) {
+        let (refused, why) = match fetcher.seek(&offsets, SEEK_MAX) {
             Ok(refused) => (Some(refused), None),
             Err(error) => (None, Some(error.to_string())),
         };
@@ -135,8 +135,8 @@ impl Worker {
         let Some(slot) = self.slots.get_mut(&address).filter(|slot| !slot.must_seek) else {
             return;
         };
-        let Some(attached) = &self.attached else { return };
-        match attached.client.client().resume(std::slice::from_ref(&slot.partition)) {
+        let Some(fetcher) = &self.fetcher else { return };
+        match fetcher.resume(&slot.partition) {
             Ok(()) => (slot.is_paused, slot.refused) = (false, None),
             Err(error) => self.refused(address, &error.to_string(), now),
         }
@@ -169,9 +169,8 @@ impl Worker {
         };
         slot.is_paused = true;
         slot.must_seek = true;
-        if let Some(attached) = &self.attached
-            && let Err(error) =
-                attached.client.client().pause(std::slice::from_ref(&slot.partition))
+        if let Some(fetcher) = &self.fetcher
+            && let Err(error) = fetcher.pause(&slot.partition)
         {
             debug!(partition = %slot.partition, %error, "a pause was refused");
         }

@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::mpsc::SyncSender;
 use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::resume::Refused;
 use crate::daemon::budget::Holding;
 use crate::daemon::metrics::PartitionMetrics;
 use crate::daemon::settler::Settlement;
 use crate::engine::{Partition, StopReason};
-use crate::kafka::ffi::Batch;
+use crate::kafka::seat::Messages;
 use crate::model::{ObjectKey, Offset, TopicPartition, Uptime};
 use crate::s3::{Claim, Claims, Etag};
 
@@ -36,7 +37,7 @@ pub(super) enum State {
 /// A message inside an array that was read.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    pub(super) batch: Rc<Batch>,
+    pub(super) batch: Rc<dyn Messages>,
     pub(super) index: usize,
 }
 
@@ -63,7 +64,7 @@ pub(super) struct Slot {
     /// Restarts since the last commit (rule 18).
     pub(super) restarts: u32,
     /// Who waits until everything of this partition is finished.
-    pub(super) drain: Vec<SyncSender<TopicPartition>>,
+    pub(super) drain: Vec<UnboundedSender<TopicPartition>>,
     /// As the budget counts it.
     pub(super) holding: Holding,
     pub(super) log_end: Option<Offset>,

@@ -28,7 +28,8 @@ use crate::engine::{
     ObjectId, ObjectSizes, OnLostRecords, Partition, PartitionOptions, Random, Source, Start,
 };
 use crate::format::Compressors;
-use crate::kafka::ffi::Client;
+use crate::kafka::ffi::{Client, WorkerQueue};
+use crate::kafka::seat::ClientFetcher;
 use crate::kafka::{ConsumerOptions, Group, GroupConsumer, Protocol};
 use crate::layout::RouteCache;
 use crate::model::{ClusterId, GroupId, Offset, TopicId};
@@ -89,8 +90,10 @@ impl Rig {
         let aws = runtime.block_on(AwsStores::connect(&s3_options(&settings.s3))).unwrap();
         let (handle, endpoint) = (runtime.handle().clone(), settings.s3.endpoint.clone());
         let told = (retry, Arc::clone(&observer));
-        let stores = Arc::new(Stores::new(handle, aws, &settings.s3.bucket, endpoint, told));
-        let (uploads, _task) = Uploads::start(runtime.handle(), observer, REQUESTS_MAX);
+        let stores =
+            Arc::new(Stores::new(handle, Box::new(aws), &settings.s3.bucket, endpoint, told));
+        let (uploads, _task) =
+            Uploads::start(runtime.handle(), observer, stores.retry(), REQUESTS_MAX);
         let gate = Gate::new(Protocol::Classic, clock, metrics.clone());
         let options = SettlerOptions {
             group: settings.kafka.group_id.clone(),
@@ -149,7 +152,7 @@ impl Rig {
         let queue = WorkerQueue::new(&client).unwrap();
         queue.handle().forward(&pin()).unwrap();
         client.client().assign(&[(pin(), start)]).unwrap();
-        rig.worker.attached = Some(Attached { queue, client });
+        rig.worker.fetcher = Some(Box::new(ClientFetcher { queue, client }));
         rig.consumer = Some(consumer);
         rig
     }

@@ -22,7 +22,7 @@ use crate::model::{Headers, Offset, Record, Timestamp, TopicPartition};
 /// its messages hold their fetch buffers until it is dropped.
 #[derive(Debug)]
 pub struct Batch {
-    messages: Vec<NonNull<rd_kafka_message_t>>,
+    messages: Vec<Message>,
     // Behind the messages, which must be destroyed while the client lives.
     _queue: Arc<Shared>,
 }
@@ -38,6 +38,7 @@ impl Batch {
         messages: Vec<NonNull<rd_kafka_message_t>>,
         queue: &Arc<Shared>,
     ) -> Self {
+        let messages = messages.into_iter().map(Message).collect();
         Self { messages, _queue: Arc::clone(queue) }
     }
 
@@ -50,12 +51,12 @@ impl Batch {
     }
 
     /// Returns the message at `index`, in the order of arrival.
-    pub fn get(&self, index: usize) -> Option<Message<'_>> {
-        self.messages.get(index).map(|native| Message { native: *native, batch: PhantomData })
+    pub fn get(&self, index: usize) -> Option<&Message> {
+        self.messages.get(index)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Message<'_>> {
-        self.messages.iter().map(|native| Message { native: *native, batch: PhantomData })
+    pub fn iter(&self) -> impl Iterator<Item = &Message> {
+        self.messages.iter()
     }
 }
 
@@ -63,17 +64,14 @@ impl Drop for Batch {
     fn drop(&mut self) {
         for message in &self.messages {
             // SAFETY: ours, destroyed once; every borrow of it ends before the batch.
-            unsafe { rd_kafka_message_destroy(message.as_ptr()) }
+            unsafe { rd_kafka_message_destroy(message.0.as_ptr()) }
         }
     }
 }
 
-/// One message of a batch: a record, or something that happened to its partition.
-#[derive(Clone, Copy)]
-pub struct Message<'batch> {
-    native: NonNull<rd_kafka_message_t>,
-    batch: PhantomData<&'batch Batch>,
-}
+/// One message of a batch: a record, or something that happened to its partition. Lent by its
+/// batch, and valid for as long.
+pub struct Message(NonNull<rd_kafka_message_t>);
 
 /// Whose a message is, to compare with another one *of the same batch* at the price of two
 /// integers. Equal means the same partition; unequal may be the same partition in rare cases, so
@@ -84,6 +82,13 @@ pub struct Place<'batch> {
     partition: i32,
     // Topics live as long as a message of theirs, so behind the batch an address means nothing.
     batch: PhantomData<&'batch Batch>,
+}
+
+impl Place<'_> {
+    /// The place of messages that are not librdkafka's: any number that tells topics apart.
+    pub fn of(topic: usize, partition: i32) -> Self {
+        Self { topic, partition, batch: PhantomData }
+    }
 }
 
 /// What a message says.
@@ -99,10 +104,10 @@ pub enum Content<'message> {
     },
 }
 
-impl<'batch> Message<'batch> {
-    pub fn place(&self) -> Place<'batch> {
+impl Message {
+    pub fn place(&self) -> Place<'_> {
         // SAFETY: the message is valid for as long as its batch.
-        let topic = unsafe { (*self.native.as_ptr()).rkt };
+        let topic = unsafe { (*self.0.as_ptr()).rkt };
         Place { topic: topic.addr(), partition: self.partition(), batch: PhantomData }
     }
 
@@ -112,10 +117,10 @@ impl<'batch> Message<'batch> {
     }
 
     /// Returns the name of the topic, empty for an error that belongs to none.
-    pub fn topic(&self) -> &'batch [u8] {
+    pub fn topic(&self) -> &[u8] {
         // SAFETY: valid for as long as the batch; the message holds its topic, which holds its name.
         unsafe {
-            let topic = (*self.native.as_ptr()).rkt;
+            let topic = (*self.0.as_ptr()).rkt;
             if topic.is_null() {
                 b""
             } else {
@@ -126,13 +131,13 @@ impl<'batch> Message<'batch> {
 
     pub fn partition(&self) -> i32 {
         // SAFETY: the message is valid for as long as its batch.
-        unsafe { (*self.native.as_ptr()).partition }
+        unsafe { (*self.0.as_ptr()).partition }
     }
 
     pub fn content(&self) -> Content<'_> {
         // SAFETY: valid as above. The code may be any number, so it is read as one.
         let (code, offset) = unsafe {
-            let message = self.native.as_ptr();
+            let message = self.0.as_ptr();
             ((&raw const (*message).err).cast::<i32>().read(), (*message).offset)
         };
         match (ErrorCode::new(code), Offset::new(offset)) {
@@ -148,7 +153,7 @@ impl<'batch> Message<'batch> {
     fn record(&self, offset: Offset) -> Record<'_> {
         // SAFETY: as above; pointer and length of key and payload belong together.
         let (key, value) = unsafe {
-            let message = self.native.as_ptr();
+            let message = self.0.as_ptr();
             (bytes((*message).key, (*message).key_len), bytes((*message).payload, (*message).len))
         };
         Record { offset, timestamp: self.timestamp(), key, value, headers: self }
@@ -157,7 +162,7 @@ impl<'batch> Message<'batch> {
     fn timestamp(&self) -> Option<Timestamp> {
         let mut kind = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is valid; librdkafka sets the kind to one of the three it knows.
-        let millis = unsafe { rd_kafka_message_timestamp(self.native.as_ptr(), &mut kind) };
+        let millis = unsafe { rd_kafka_message_timestamp(self.0.as_ptr(), &mut kind) };
         (kind != rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && millis != -1)
             .then_some(Timestamp::from_millis(millis))
     }
@@ -167,7 +172,7 @@ impl<'batch> Message<'batch> {
         let mut headers = ptr::null_mut();
         // SAFETY: the message is valid and, as batches are not `Sync`, nobody else parses it now.
         // Headers that cannot be parsed count as none. The code is one of librdkafka's own.
-        let code = unsafe { rd_kafka_message_headers(self.native.as_ptr(), &mut headers) };
+        let code = unsafe { rd_kafka_message_headers(self.0.as_ptr(), &mut headers) };
         if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR { headers } else { ptr::null_mut() }
     }
 }
@@ -186,7 +191,7 @@ unsafe fn bytes<'a>(start: *const c_void, length: usize) -> Option<&'a [u8]> {
     Some(unsafe { std::slice::from_raw_parts(start.cast::<u8>(), length) })
 }
 
-impl Headers for Message<'_> {
+impl Headers for Message {
     fn get(&self, index: usize) -> Option<(&[u8], Option<&[u8]>)> {
         let headers = self.headers();
         if headers.is_null() {
@@ -206,7 +211,7 @@ impl Headers for Message<'_> {
     }
 }
 
-impl fmt::Debug for Message<'_> {
+impl fmt::Debug for Message {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let topic = String::from_utf8_lossy(self.topic());
         write!(formatter, "Message({topic}/{})", self.partition())

@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use super::{AwsStore, Payload};
 use crate::model::Bucket;
-use crate::s3::store::{Store, Writes};
+use crate::s3::store::{Buckets, Store, Writes};
 
 /// Any route on Earth answers a SYN ten times in this.
 const CONNECT_DURATION_MAX: Duration = Duration::from_secs(5);
@@ -126,6 +126,12 @@ impl AwsStores {
     pub fn bucket(&self, bucket: &Bucket) -> Store {
         let (client, bucket) = (self.client.clone(), bucket.clone());
         Arc::new(AwsStore { client, bucket, writes: self.writes, payload: self.payload })
+    }
+}
+
+impl Buckets for AwsStores {
+    fn bucket(&self, bucket: &Bucket) -> Store {
+        self.bucket(bucket)
     }
 }
 

@@ -20,13 +20,13 @@ fn failure(kind: StoreErrorKind) -> StoreError {
 #[test]
 fn delays_double_up_to_thirty_seconds() {
     for (attempt, whole_ms) in [(1, 100), (2, 200), (3, 400), (9, 25_600), (10, 30_000)] {
-        for _round in 0..50 {
-            let delay = delay_after(attempt);
+        for round in 0..=50 {
+            let delay = delay_after(attempt, f64::from(round) / 50.0);
             let whole = Duration::from_millis(whole_ms);
             assert!(delay >= whole / 2 && delay <= whole, "{attempt}: {delay:?}");
         }
     }
-    assert!(delay_after(u32::MAX) <= DELAY_MAX);
+    assert!(delay_after(u32::MAX, 1.0) <= DELAY_MAX);
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,11 +51,12 @@ impl Actor {
     pub(super) fn new(
         messages: mpsc::UnboundedReceiver<Message>,
         observer: Arc<dyn UploadObserver>,
+        retry: &Retry,
         requests_max: usize,
     ) -> Self {
         let (canceller, cancelled) = cancellation();
         let (canceller_of_aborts, aborts_cancelled) = cancellation();
-        let retry = Retry::new(Arc::clone(&observer), cancelled.clone());
+        let retry = retry.cancelled_by(cancelled.clone());
         Self {
             messages,
             requests: Arc::new(Semaphore::new(requests_max.max(1))),

@@ -1,5 +1,6 @@
 use std::sync::mpsc as answers;
 
+use super::super::cancel::cancellation;
 use super::super::error::{Operation, StoreErrorKind};
 use super::super::memory::{Fault, MemoryStore, Recorder, When};
 use super::super::metadata::ObjectMetadata;
@@ -29,7 +30,8 @@ impl Bench {
         let bucket = Bucket::new("abc").unwrap();
         let recorder = Arc::new(Recorder::default());
         let observer = Arc::<Recorder>::clone(&recorder);
-        let (uploads, task) = Uploads::start(&Handle::current(), observer, requests_max);
+        let retry = Retry::new(Arc::<Recorder>::clone(&recorder), cancellation().1);
+        let (uploads, task) = Uploads::start(&Handle::current(), observer, &retry, requests_max);
         let (sender, receiver) = answers::channel();
         let store = Arc::new(MemoryStore::new(bucket, Writes::Conditional));
         Self { store, recorder, uploads, task, sender, receiver }

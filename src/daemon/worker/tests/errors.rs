@@ -44,8 +44,8 @@ fn an_error_from_before_the_start_is_heard_at_the_start() {
 fn a_partition_that_is_not_read_on_for_long_asks_where_the_log_ends() {
     let mut rig = Rig::reading(at(100));
     rig.until("the position out of range", |rig| {
-        let queue = &mut rig.worker.attached.as_mut().unwrap().queue;
-        !queue.read_batch(Duration::from_millis(100), 1).is_empty()
+        let fetcher = rig.worker.fetcher.as_mut().unwrap();
+        fetcher.read(1, Duration::from_millis(100), &|| false).is_some()
     });
     rig.worker.resume_ready(Uptime::ZERO);
     let refused = Refused::again(None, Uptime::ZERO);
