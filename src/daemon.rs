@@ -25,6 +25,8 @@ pub mod page;
 pub mod run;
 mod said;
 mod settler;
+#[cfg(any(test, feature = "mutants"))]
+pub mod simulation;
 pub mod status;
 mod stores;
 mod worker;

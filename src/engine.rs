@@ -28,7 +28,7 @@ pub use committer::{
 pub use digest::{Digest, DigestEntry};
 pub use object::{ObjectDescription, ObjectId, ObjectSizes, PART_BYTES_MIN, PARTS_MAX};
 pub use partition::{
-    Action, Input, Now, OnLostRecords, Partition, PartitionOptions, Report, Start,
+    Action, Input, Now, OnLostRecords, Partition, PartitionOptions, Report, Start, Step,
 };
 pub use plan::{EmptyPlan, Metadata, MetadataError, PLAN_BYTES_MAX, Plan};
 pub use settle::{ClaimFacts, ClaimStep, CommittedOffset, Verdict, settle};

@@ -1,24 +1,39 @@
 //! The two clocks, read at the edge and handed down as values.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 use crate::engine::Now;
 use crate::model::{Timestamp, Uptime};
 
-/// Counts from the start of the program.
+/// Counts from the start of the program. Inside a runtime whose time is paused it stands still too.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Instant,
+    /// The time of day is the time since the start, behind this one: for the simulation.
+    #[cfg(any(test, feature = "mutants"))]
+    wall_at_start: Option<Timestamp>,
 }
 
 impl Clock {
     pub fn start() -> Self {
-        Self { started: Instant::now() }
+        Self {
+            started: Instant::now(),
+            #[cfg(any(test, feature = "mutants"))]
+            wall_at_start: None,
+        }
+    }
+
+    /// Starts a clock whose time of day goes with the runtime's time.
+    #[cfg(any(test, feature = "mutants"))]
+    pub(super) fn simulated(wall: Timestamp) -> Self {
+        Self { wall_at_start: Some(wall), ..Self::start() }
     }
 
     /// Where `Uptime` counts from.
-    pub fn started(&self) -> Instant {
-        self.started
+    pub fn started(&self) -> std::time::Instant {
+        self.started.into_std()
     }
 
     pub fn uptime(&self) -> Uptime {
@@ -26,7 +41,19 @@ impl Clock {
     }
 
     pub fn now(&self) -> Now {
-        Now { uptime: self.uptime(), wall: wall() }
+        Now { uptime: self.uptime(), wall: self.wall() }
+    }
+
+    #[cfg(not(any(test, feature = "mutants")))]
+    fn wall(&self) -> Timestamp {
+        wall()
+    }
+
+    #[cfg(any(test, feature = "mutants"))]
+    fn wall(&self) -> Timestamp {
+        let millis = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let simulated = |start: Timestamp| Timestamp::from_millis(start.millis() + millis);
+        self.wall_at_start.map_or_else(wall, simulated)
     }
 }
 

@@ -26,6 +26,7 @@ use crate::kafka::Group;
 use crate::kafka::ffi::{Client, Committed};
 use crate::kafka::seat::{Forward, Member};
 use crate::model::{Offset, SealReason, TopicPartition, Uptime};
+use crate::mutant::Mutant;
 
 use committed::readable;
 pub(super) use draining::Draining;
@@ -267,6 +268,9 @@ impl Rebalancer {
         drop(sender);
         self.wait_for_all(&mut answered).await;
         let deadline = self.clock.uptime().after(ANSWERED_MAX);
+        if Mutant::RevokeDoesNotWait.is_on() {
+            return;
+        }
         while timeout(LOOK, self.gate.answered(&addresses)).await.is_err() {
             self.beat();
             if self.clock.uptime() >= deadline {

@@ -33,8 +33,7 @@ use crate::s3::{Claim, Claims, Etag};
 
 use decide::decide;
 pub(super) use decide::facts_of;
-use orders::Order;
-pub(super) use orders::{Request, Settler};
+pub(super) use orders::{Order, Request, Settler};
 use silence::Silence;
 
 /// One question to the brokers.
@@ -117,7 +116,7 @@ impl SettlerLoop {
             said: Said::default(),
             silence: Silence::default(),
         };
-        (Settler(sender), thread)
+        (Settler::new(sender), thread)
     }
 
     /// Runs until it is stopped.
@@ -282,23 +281,13 @@ impl SettlerLoop {
         let Request { address, partition, mailbox, .. } = request;
         let (topic_id, mail) = (source.topic_id, mailbox.clone());
         self.watched.insert(partition, Watched { address, topic_id, mailbox: mail });
-        let claims = Claims::new(&self.options.claims_prefix, &source.cluster, &self.options.group);
-        let stores = Arc::clone(&self.stores);
-        let gate = Arc::clone(&self.gate);
+        let committed =
+            committed.offset.map(|offset| CommittedOffset { offset, metadata: committed.metadata });
+        let (stores, gate) = (Arc::clone(&self.stores), Arc::clone(&self.gate));
+        let facts = KafkaFacts { source, committed, start };
+        let decision = decide_from(stores, facts, self.options.clone());
         self.stores.runtime().spawn(async move {
-            let result = match claims {
-                Ok(claims) => {
-                    let committed = committed
-                        .offset
-                        .map(|offset| CommittedOffset { offset, metadata: committed.metadata });
-                    decide(&stores, &claims, source, committed, start).await
-                }
-                Err(error) => Some(Err(StopReason::Claim {
-                    key: "s3.claims_prefix".to_owned(),
-                    found: error.to_string(),
-                })),
-            };
-            if let Some(result) = result.filter(|_| gate.is_alive(address)) {
+            if let Some(result) = decision.await.filter(|_| gate.is_alive(address)) {
                 mailbox.send(Mail::Settled { address, result: Box::new(result) });
             }
         });
@@ -357,6 +346,31 @@ impl SettlerLoop {
                 let (partition, found) = (partition.clone(), found.id);
                 watched.mailbox.send(Mail::TopicIs { partition, found });
             }
+        }
+    }
+}
+
+/// What Kafka says of a partition.
+#[derive(Clone, Debug)]
+pub(super) struct KafkaFacts {
+    pub(super) source: Source,
+    pub(super) committed: Option<CommittedOffset>,
+    /// Where it begins if nobody has committed for it.
+    pub(super) start: Offset,
+}
+
+/// Reads the claim and decides; none if the process ends.
+pub(super) async fn decide_from(
+    stores: Arc<Stores>,
+    facts: KafkaFacts,
+    options: SettlerOptions,
+) -> Option<Result<Settlement, StopReason>> {
+    let KafkaFacts { source, committed, start } = facts;
+    match Claims::new(&options.claims_prefix, &source.cluster, &options.group) {
+        Ok(claims) => decide(&stores, &claims, source, committed, start).await,
+        Err(error) => {
+            let (key, found) = ("s3.claims_prefix".to_owned(), error.to_string());
+            Some(Err(StopReason::Claim { key, found }))
         }
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Surroundings {
     pub(super) budget: Budget,
     pub(super) metrics: Metrics,
     pub(super) status: Status,
+    /// Uncompressed bytes that become one member or frame.
+    pub(super) frame_bytes: usize,
 }
 
 /// The thread's own.
@@ -176,5 +178,26 @@ impl Worker {
             machine.handle(now, input, &mut self.workshop);
             self.carry_out(address);
         }
+    }
+}
+
+/// One partition as the simulation sees it.
+#[cfg(any(test, feature = "mutants"))]
+#[derive(Debug)]
+pub(super) struct Looked<'a> {
+    pub(super) partition: &'a TopicPartition,
+    pub(super) machine: Option<&'a crate::engine::Partition>,
+    pub(super) stopped: Option<&'a crate::engine::StopReason>,
+}
+
+#[cfg(any(test, feature = "mutants"))]
+impl Worker {
+    /// Looks at every partition.
+    pub(super) fn look(&self) -> impl Iterator<Item = Looked<'_>> {
+        self.slots.values().map(|slot| Looked {
+            partition: &slot.partition,
+            machine: slot.machine(),
+            stopped: slot.stopped.as_ref().map(|(reason, _)| reason),
+        })
     }
 }

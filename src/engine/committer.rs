@@ -23,6 +23,7 @@ pub use message::{
 use waiting::Waiting;
 
 use crate::model::{CommitFault, Offset, TopicPartition, Uptime};
+use crate::mutant::Mutant;
 
 /// Partitions in one request. Grouped, commits run at thousands a second; one by one they hold up
 /// heartbeats on the same connection (rule 3).
@@ -45,6 +46,16 @@ struct Flight {
     id: u64,
     addresses: Vec<Address>,
     stamp: Stamp,
+}
+
+impl Flight {
+    /// Returns whether a mutant believes an answer that says no.
+    fn is_taken_for_success(&self, faults: &[FaultCode]) -> bool {
+        let is_mixed = faults.len() < self.addresses.len();
+        let is_ambiguous = faults.iter().all(|found| found.fault == CommitFault::Ambiguous);
+        (is_mixed && Mutant::MixedAnswersAreSuccess.is_on())
+            || (is_ambiguous && Mutant::AmbiguousIsDone.is_on())
+    }
 }
 
 /// What was true when a request was enqueued; an answer older than the present freezes nothing.
@@ -128,6 +139,9 @@ impl Committer {
 
     /// Kills tokens: what they had waiting is gone, what is on its way is answered to nobody.
     pub fn kill(&mut self, addresses: &[Address]) {
+        if Mutant::TokensOutliveRevoke.is_on() {
+            return;
+        }
         for address in addresses {
             self.tokens.remove(address);
         }
@@ -198,7 +212,8 @@ impl Committer {
     pub fn poll_request(&mut self, now: Uptime) -> Option<CommitRequest> {
         let may_send = self.flight.is_none()
             && self.gate == Gate::Open
-            && self.protocol.is_member(self.stamp.membership.generation);
+            && (self.protocol.is_member(self.stamp.membership.generation)
+                || Mutant::CommitsOutsideOfGroup.is_on());
         if !may_send {
             return None;
         }
@@ -217,7 +232,9 @@ impl Committer {
     fn entry(&self, address: Address) -> Option<CommitEntry> {
         let token = self.tokens.get(&address)?;
         let Waiting { offset, metadata, .. } = token.waiting.as_ref()?;
-        let (partition, metadata) = (token.partition.clone(), metadata.clone());
+        let is_wiped = Mutant::CommitsWithoutMetadata.is_on();
+        let metadata = if is_wiped { String::new() } else { metadata.clone() };
+        let partition = token.partition.clone();
         Some(CommitEntry { partition, offset: *offset, metadata })
     }
 
@@ -257,7 +274,8 @@ impl Committer {
     /// Takes an answer. Rule 5 goes first; then success; anything else is unknown for all of it.
     pub fn answered(&mut self, now: Uptime, answer: &CommitAnswer) {
         let Some(flight) = self.flight.take_if(|flight| flight.id == answer.id) else { return };
-        let first = |fault| answer.faults.iter().find(|found| found.fault == fault);
+        let is_repeated = Mutant::RefusalsAreRepeated.is_on();
+        let first = |fault| answer.faults.iter().find(|found| found.fault == fault && !is_repeated);
         if let Some(found) = first(CommitFault::NewClient) {
             self.outcomes.push_back(Outcome::NewClient { code: found.code.clone() });
             self.kill_all(now, &found.code);
@@ -265,7 +283,7 @@ impl Committer {
             self.kill_all(now, &found.code);
         } else if let Some(found) = first(CommitFault::Freeze) {
             self.freeze(now, &flight, &found.code);
-        } else if answer.faults.is_empty() {
+        } else if answer.faults.is_empty() || flight.is_taken_for_success(&answer.faults) {
             self.succeeded(&flight);
         } else {
             self.unknown(now, &flight, &answer.faults);

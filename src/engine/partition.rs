@@ -31,6 +31,7 @@ use super::batch::{OpenBatch, SealedBatch, Workshop};
 use super::{ObjectDescription, ObjectId, ObjectSizes, Plan, Source, StopReason};
 use crate::layout::Layout;
 use crate::model::{Offset, SealPolicy, Uptime};
+use crate::mutant::Mutant;
 
 /// How long the log may end below a pending plan before the partition stops (rule 10).
 pub const SHORT_LOG_WAIT: Duration = Duration::from_secs(5 * 60);
@@ -88,6 +89,21 @@ enum Stage {
     /// These objects are on their way; those behind `held_back` wait for the first to be there.
     Publishing { on_their_way: BTreeSet<ObjectId>, held_back: bool },
     /// Every object is there; the commit of the end waits or is on its way.
+    Published,
+}
+
+/// How far the batch in hand is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Idle,
+    Open,
+    Replaying,
+    /// Its plan is on its way to Kafka.
+    Planning,
+    /// Its plan is on its way to the claim.
+    Claiming,
+    Publishing,
+    /// Every object is there, and the end is not committed.
     Published,
 }
 
@@ -176,7 +192,7 @@ impl Partition {
             is_stopped: false,
             actions: VecDeque::new(),
         };
-        if let Some(plan) = start.pending {
+        if let Some(plan) = start.pending.filter(|_| !Mutant::PendingPlanIsForgotten.is_on()) {
             machine.begin_replay(plan, now);
         }
         machine
@@ -329,6 +345,19 @@ impl Partition {
         self.open_objects()
             + self.next.as_ref().map_or(0, |next| next.batch.objects.len())
             + self.current.as_ref().map_or(0, |current| current.batch.objects.len())
+    }
+
+    /// Returns how far the batch in hand is.
+    pub fn step(&self) -> Step {
+        match (self.current.as_ref().map(|current| &current.stage), &self.replay, &self.open) {
+            (Some(Stage::Planning), ..) => Step::Planning,
+            (Some(Stage::Claiming), ..) => Step::Claiming,
+            (Some(Stage::Publishing { .. }), ..) => Step::Publishing,
+            (Some(Stage::Published), ..) => Step::Published,
+            (None, Some(_), _) => Step::Replaying,
+            (None, None, Some(_)) => Step::Open,
+            (None, None, None) => Step::Idle,
+        }
     }
 
     /// Throws everything away and returns the objects whose parts may be in S3.

@@ -19,6 +19,7 @@ use thiserror::Error;
 
 use super::ffi::{Client, ClientHandle, ErrorCode};
 use crate::model::{GroupId, Topic, TopicPartition};
+use crate::mutant::Mutant;
 
 /// Every client of ours begins so: who else is in the group is not ours (rule 8).
 pub const CLIENT_ID_PREFIX: &str = "sluice-";
@@ -182,7 +183,8 @@ pub(super) fn properties(options: &ConsumerOptions) -> BTreeMap<String, String> 
     set("enable.auto.commit", "false");
     set("enable.auto.offset.store", "false");
     set("auto.offset.reset", "error");
-    set("isolation.level", "read_committed");
+    let is_uncommitted = Mutant::ReadsUncommitted.is_on();
+    set("isolation.level", if is_uncommitted { "read_uncommitted" } else { "read_committed" });
     set("enable.partition.eof", "true");
     match options.protocol {
         Protocol::Classic => {

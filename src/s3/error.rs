@@ -224,7 +224,7 @@ pub struct StoreError {
 
 impl StoreError {
     /// Returns a failure of which the store gave no facts.
-    pub(super) fn without_answer(
+    pub fn without_answer(
         operation: Operation,
         bucket: &Bucket,
         key: Option<&ObjectKey>,

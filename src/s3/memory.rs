@@ -72,6 +72,21 @@ impl MemoryStore {
         self.contents().plant(key.as_str(), body, metadata)
     }
 
+    /// Removes every unfinished upload, as a lifecycle rule would.
+    pub fn sweep_uploads(&self) {
+        self.contents().sweep_uploads();
+    }
+
+    /// Returns what an unfinished upload says of its object.
+    pub fn upload_metadata(&self, key: &ObjectKey, upload: &UploadId) -> Option<ObjectMetadata> {
+        self.contents().upload_metadata(key.as_str(), upload)
+    }
+
+    /// Returns the keys of all objects.
+    pub fn keys(&self) -> Vec<String> {
+        self.contents().keys()
+    }
+
     /// Removes an object or the unfinished uploads of its key, as another program would.
     pub fn remove(&self, key: &ObjectKey) {
         self.contents().remove(key.as_str());

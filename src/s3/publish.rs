@@ -21,6 +21,7 @@ use super::error::{StoreError, StoreErrorKind};
 use super::metadata::{MetadataError, ObjectMetadata};
 use super::retry::{Retry, Stopped};
 use super::store::{Condition, Found, ObjectStore, Put, StoredPart, Target, UploadId, Writes};
+use crate::mutant::Mutant;
 
 /// What came of publishing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +128,9 @@ impl Publisher<'_> {
     /// Without conditional writes: looks whether the name is taken, then writes without condition.
     async fn look_first(&self) -> Result<Looked, Stopped> {
         match self.store.writes() {
+            Writes::Conditional if Mutant::LastWriterWins.is_on() => {
+                Ok(Looked::Write(Condition::None))
+            }
             Writes::Conditional => Ok(Looked::Write(Condition::IfNoneMatch)),
             Writes::HeadFirst => match self.find().await? {
                 Some(found) => Ok(Looked::Taken(self.compare(found))),
@@ -162,6 +166,9 @@ impl Publisher<'_> {
 
     /// Compares what is there with what should be.
     fn compare(&self, found: Found) -> PublishOutcome {
+        if Mutant::AnyObjectIsOurs.is_on() {
+            return PublishOutcome::Published { already: true };
+        }
         let ours = &self.target.metadata;
         let found = match found.metadata {
             Ok(found) => found,

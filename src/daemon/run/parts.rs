@@ -30,6 +30,8 @@ use crate::s3::{
     AwsStores, Canceller, REQUESTS_MAX, Retry, UploadObserver, Uploads, UploadsTask, cancellation,
 };
 
+/// Uncompressed bytes that become one member or frame.
+const FRAME_BYTES: usize = 1024 * 1024;
 /// Uploads, HTTP and claims: they wait, they do not compute.
 const RUNTIME_THREADS: usize = 2;
 /// Aborting what is unfinished at the end.
@@ -117,6 +119,7 @@ impl Parts {
             budget,
             metrics: metrics.clone(),
             status: status.clone(),
+            frame_bytes: FRAME_BYTES,
         };
         let workers = start_workers(&around)?;
         Ok(Self {

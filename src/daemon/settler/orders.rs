@@ -18,7 +18,7 @@ pub(in crate::daemon) struct Request {
 }
 
 #[derive(Debug)]
-pub(super) enum Order {
+pub(in crate::daemon) enum Order {
     Client(ClientHandle),
     ClientGone {
         done: SyncSender<()>,
@@ -37,9 +37,13 @@ pub(super) enum Order {
 
 /// The end that takes orders.
 #[derive(Clone, Debug)]
-pub(in crate::daemon) struct Settler(pub(super) SyncSender<Order>);
+pub(in crate::daemon) struct Settler(SyncSender<Order>);
 
 impl Settler {
+    pub(in crate::daemon) fn new(orders: SyncSender<Order>) -> Self {
+        Self(orders)
+    }
+
     pub(in crate::daemon) fn client(&self, client: ClientHandle) {
         self.send(Order::Client(client));
     }

@@ -13,6 +13,7 @@ use crate::kafka::ffi::{BATCH_MESSAGES_MAX, Content, ErrorCode};
 use crate::kafka::seat::{Messages, Read};
 use crate::kafka::{PartitionFault, partition_fault};
 use crate::model::TopicPartition;
+use crate::mutant::Mutant;
 
 /// Messages kept aside over all partitions: beyond it they are struck out and fetched again.
 const ASIDE_SUM_MAX: usize = 20_000;
@@ -107,7 +108,7 @@ impl Worker {
             self.partition_error(address, code);
             return None;
         }
-        if slot.must_seek {
+        if slot.must_seek && !Mutant::StruckOutIsRead.is_on() {
             return None; // struck out: the seek is still to come
         }
         if slot.aside.is_empty() && slot.wants_records() && !is_tight {

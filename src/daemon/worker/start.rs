@@ -13,12 +13,11 @@ use crate::engine::{
     Start, StopReason,
 };
 use crate::model::Uptime;
+use crate::mutant::Mutant;
 use crate::s3::{Claim, Claims};
 
 /// Restarts of a partition without a commit between them (rule 18).
 const RESTARTS_MAX: u32 = 3;
-/// Uncompressed bytes that become one member or frame.
-const FRAME_BYTES: usize = 1024 * 1024;
 /// Ids of objects: the address above, a counter of the machine's objects below.
 const OBJECT_BITS: u32 = 40;
 
@@ -98,7 +97,7 @@ impl Worker {
             layout: topic.layout,
             seal: topic.seal,
             sizes: ObjectSizes {
-                frame_bytes: FRAME_BYTES,
+                frame_bytes: self.around.frame_bytes,
                 part_bytes: self.around.settings.s3.part_bytes,
             },
             on_lost_records: match self.around.settings.kafka.on_lost_records {
@@ -156,7 +155,8 @@ impl Worker {
     /// An upload is gone: the batch cannot be finished from memory (rule 18).
     pub(super) fn upload_lost(&mut self, address: Address) {
         let Some(slot) = self.slots.get_mut(&address) else { return };
-        if slot.must_restart || slot.stopped.is_some() {
+        let is_ignored = Mutant::LostUploadsAreIgnored.is_on();
+        if slot.must_restart || slot.stopped.is_some() || is_ignored {
             return;
         }
         slot.restarts += 1;

@@ -118,6 +118,7 @@ impl Rig {
             budget,
             metrics,
             status,
+            frame_bytes: 1 << 20,
         };
         let workshop = Workshop {
             compressors: Compressors::new(),

@@ -303,3 +303,11 @@ proptest! {
         }
     }
 }
+
+/// What the rule is worth: its test fails without it.
+#[test]
+fn a_broken_rule_fails_its_test() {
+    let kill = a_kill_takes_every_token_and_lets_nothing_through_under_that_membership;
+    assert!(Mutant::CommitsOutsideOfGroup.fails(commits_nothing_outside_of_a_generation));
+    assert!(Mutant::RefusalsAreRepeated.fails(kill));
+}

@@ -65,7 +65,7 @@ impl Partition {
             }
             None => {
                 let is_ahead = self.log_end.is_some_and(|end| end > self.committed);
-                if self.open.is_none() && is_ahead {
+                if self.open.is_none() && is_ahead && !Mutant::SilentEndsAreNotCommitted.is_on() {
                     self.commit_empty(CommitFor::Advance, self.committed);
                 }
             }
@@ -75,7 +75,9 @@ impl Partition {
     /// Commits `end` with an empty plan, or the log's end if nothing but control records lies
     /// between (rule 6).
     fn commit_empty(&mut self, purpose: CommitFor, end: Offset) {
-        let silent = self.log_end.filter(|_| self.open.is_none() && self.next.is_none());
+        let is_silent =
+            (self.open.is_none() && self.next.is_none()) || Mutant::EndOfLogPassesOpenBatch.is_on();
+        let silent = self.log_end.filter(|_| is_silent);
         let offset = silent.map_or(end, |log_end| log_end.max(end));
         self.tail = self.tail.max(offset);
         self.cursor = self.cursor.max(offset);

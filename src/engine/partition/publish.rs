@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::{Action, Current, Now, Partition, Report, Stage};
 use crate::engine::batch::SealedObject;
 use crate::engine::{ObjectId, StopReason};
+use crate::mutant::Mutant;
 
 impl Partition {
     /// The plan of the current batch stands in Kafka: from here on it is an obligation.
@@ -38,7 +39,8 @@ impl Partition {
         }
         let first_of_its_kind =
             if current.is_replay { &mut self.replay_is_first } else { &mut self.fresh_is_first };
-        let held_back = std::mem::replace(first_of_its_kind, false);
+        let is_first = std::mem::replace(first_of_its_kind, false);
+        let held_back = is_first && !Mutant::FirstIsNotAlone.is_on();
         let count = if held_back { 1 } else { current.batch.objects.len() };
         publish(current, 0..count, &mut self.actions);
         current.stage = Stage::Publishing {

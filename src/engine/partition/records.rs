@@ -6,6 +6,7 @@ use crate::engine::object::Placed;
 use crate::engine::partition::Action;
 use crate::engine::{PLAN_BYTES_MAX, PartitionError, StopReason};
 use crate::model::{Offset, Record, SealReason};
+use crate::mutant::Mutant;
 use std::sync::Arc;
 
 impl Partition {
@@ -60,6 +61,11 @@ impl Partition {
             self.open = Some(self.new_batch(now, workshop));
         }
         let Some(open) = &mut self.open else { return Ok(()) };
+        if Mutant::BadRecordsAreDropped.is_on()
+            && record.value.is_some_and(|at| at.first() != Some(&b'{'))
+        {
+            return Ok(());
+        }
         match open.push(&self.source, record, workshop)? {
             Placed::Written { .. } => {}
             Placed::Skipped => self.actions.push_back(Action::Report(Report::Skipped)),
@@ -211,6 +217,9 @@ impl Partition {
             self.abort_open();
             self.give_up_to(plan.range.start(), plan.range.end().max(log_start));
         } else {
+            if Mutant::LossForgetsMemory.is_on() {
+                self.abort_open();
+            }
             self.seal_open(now, SealReason::LostRecords, workshop)?;
             let lost = Report::LostRecords { from: position, to: log_start };
             self.actions.push_back(Action::Report(lost));

@@ -12,6 +12,7 @@ use super::{Action, Current, Now, OnLostRecords, Partition, Report, Stage};
 use crate::engine::batch::{Birth, CountedObject, Kept, OpenBatch, SealedBatch, Workshop};
 use crate::engine::{Plan, StopReason};
 use crate::model::{Offset, Uptime};
+use crate::mutant::Mutant;
 
 /// A pending plan that is being read again.
 #[derive(Debug)]
@@ -65,9 +66,12 @@ impl Partition {
         let birth = Birth {
             batch: plan.batch,
             start: plan.range.start(),
-            opened: plan.opened,
+            opened: if Mutant::ReplayOpensNow.is_on() { now.wall } else { plan.opened },
             now: now.uptime,
-            layout: Arc::new(plan.layout.clone()),
+            layout: match Mutant::PlanUnderNewLayout.is_on() {
+                true => Arc::clone(&self.options.layout),
+                false => Arc::new(plan.layout.clone()),
+            },
             sizes: self.options.sizes,
             first_object: self.next_object,
             kept: replay.passes.as_ref().map_or(Kept::All, |passes| Kept::Only(passes.spans())),
@@ -128,7 +132,7 @@ impl Partition {
         let Some(mut replay) = self.replay.take() else { return Ok(()) };
         let range = replay.plan.range;
         let mut batch = self.seal(open, range.end(), workshop)?;
-        if batch.plan.digest != replay.plan.digest {
+        if batch.plan.digest != replay.plan.digest && !Mutant::DigestIsNotCompared.is_on() {
             return self.replay_differs(&replay.plan, &batch);
         }
         if let Some(passes) = &mut replay.passes
@@ -144,7 +148,7 @@ impl Partition {
         batch.counted.clear();
         self.tail = range.end();
         let left = replay.passes.as_ref().and_then(|passes| passes.left.as_ref());
-        let is_pass = left.is_some_and(|left| !left.is_empty());
+        let is_pass = left.is_some_and(|left| !left.is_empty()) && !Mutant::PassesEndEarly.is_on();
         if is_pass {
             self.replay = Some(replay);
         }

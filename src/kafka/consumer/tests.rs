@@ -86,3 +86,9 @@ fn a_topic_that_is_not_there_is_named_with_what_to_do() {
     let said = "Subscribed topic not available: misspelt: Broker: Unknown topic or partition";
     assert!(!consumer.consumer.context().may_say(said, Instant::now()), "the topic was named");
 }
+
+/// What the rule is worth: its test fails without it.
+#[test]
+fn a_broken_rule_fails_its_test() {
+    assert!(Mutant::ReadsUncommitted.fails(what_the_protocol_rests_on_is_not_the_users_to_set));
+}

@@ -9,6 +9,7 @@ use super::super::store::{
     UploadId,
 };
 use crate::model::ObjectKey;
+use crate::s3::metadata::ObjectMetadata;
 
 /// A page of uploads; small, so that paging is met.
 const UPLOADS_PAGE: usize = 2;
@@ -78,6 +79,19 @@ impl Contents {
     pub(super) fn remove(&mut self, key: &str) {
         self.delete(key);
         self.uploads.retain(|(of, _upload), _parts| of != key);
+    }
+
+    pub(super) fn sweep_uploads(&mut self) {
+        self.uploads.clear();
+    }
+
+    pub(super) fn upload_metadata(&self, key: &str, upload: &UploadId) -> Option<ObjectMetadata> {
+        let found = self.uploads.get(&(key.to_owned(), upload.clone()));
+        found.map(|upload| upload.target.metadata.clone())
+    }
+
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.objects.keys().cloned().collect()
     }
 
     pub(super) fn delete(&mut self, key: &str) {

@@ -8,6 +8,7 @@ use crate::engine::sample::layout;
 use crate::engine::{Digest, DigestEntry, Plan};
 use crate::layout::{Layout, TimeSource};
 use crate::model::SealReason;
+use crate::mutant::Mutant;
 
 const FOUR: [(i64, &str); 4] = [(0, "a"), (1, "b"), (2, "-"), (3, "a")];
 
@@ -258,4 +259,11 @@ fn objects_behind_a_replay_that_was_given_up_have_ids_of_their_own() {
     assert_eq!(rig.out_of_range(6, 9)[0], "abort 100");
     rig.read(6, "a");
     assert_eq!(rig.machine.discard(), [crate::engine::ObjectId(101)]);
+}
+
+/// What the rule is worth: its test fails without it.
+#[test]
+fn a_broken_rule_fails_its_test() {
+    let test = lost_records_are_skipped_behind_what_is_in_memory_already;
+    assert!(Mutant::LossForgetsMemory.fails(test));
 }

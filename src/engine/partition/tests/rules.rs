@@ -7,6 +7,7 @@ use crate::engine::PARTS_MAX;
 use crate::engine::object::OBJECT_OVERHEAD_BYTES;
 use crate::engine::partition::{Input, PartitionOptions, Report};
 use crate::model::{SealPolicy, SealReason};
+use crate::mutant::Mutant;
 
 const HOUR: u64 = 60 * 60;
 
@@ -250,4 +251,11 @@ fn memory_and_objects_are_counted_until_they_are_handed_out() {
     assert!(rig.machine.has_commit_in_flight());
     rig.settle();
     assert_eq!((rig.machine.held_bytes(), rig.machine.objects()), (0, 0));
+}
+
+/// What the rule is worth: its test fails without it.
+#[test]
+fn a_broken_rule_fails_its_test() {
+    let test = the_first_batch_of_an_assignment_publishes_its_first_record_alone;
+    assert!(Mutant::FirstIsNotAlone.fails(test));
 }
