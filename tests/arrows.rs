@@ -11,6 +11,7 @@ mod support;
 
 mod arrows {
     mod case;
+    mod head_first;
     mod kafka_faults;
     mod killed;
     mod s3_faults;
