@@ -15,5 +15,6 @@ mod arrows {
     mod kafka_faults;
     mod killed;
     mod s3_faults;
+    mod seen;
     mod stopped;
 }
