@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::rig::{Rig, options, sealing_at, with_parts};
+use crate::engine::PARTS_MAX;
 use crate::engine::object::OBJECT_OVERHEAD_BYTES;
 use crate::engine::partition::{Input, PartitionOptions, Report};
-use crate::engine::{ObjectId, PARTS_MAX};
 use crate::model::{SealPolicy, SealReason};
 
 const HOUR: u64 = 60 * 60;
@@ -250,33 +250,4 @@ fn memory_and_objects_are_counted_until_they_are_handed_out() {
     assert!(rig.machine.has_commit_in_flight());
     rig.settle();
     assert_eq!((rig.machine.held_bytes(), rig.machine.objects()), (0, 0));
-}
-
-/// Whoever is short of memory or asked to seal looks first; a replay ends where its plan says.
-#[test]
-fn only_what_is_open_and_no_replay_may_be_sealed() {
-    let mut rig = Rig::new(sealing_at(9));
-    assert!(!rig.machine.may_seal(), "nothing is open");
-    rig.read(0, "a");
-    assert!(rig.machine.may_seal());
-    rig.say(Input::Seal(SealReason::Request));
-    rig.committed();
-    rig.read(1, "a");
-    assert!(rig.machine.may_seal(), "beside one that is being published");
-    rig.say(Input::Seal(SealReason::Request));
-    assert!(!rig.machine.may_seal(), "one is sealed already");
-    let mut rig = Rig::replaying(sealing_at(9), &[(0, "a"), (1, "b")]);
-    rig.read(0, "a");
-    assert!(!rig.machine.may_seal());
-}
-
-#[test]
-fn an_object_on_its_way_is_known_by_its_id() {
-    let mut rig = Rig::new(options());
-    rig.read(0, "a");
-    rig.read(1, "b");
-    rig.committed();
-    let key = |id| rig.machine.description(ObjectId(id)).map(|about| about.key.to_string());
-    assert_eq!(key(1).as_deref(), Some("t/k=b/1.json"));
-    assert_eq!(key(2), None);
 }
