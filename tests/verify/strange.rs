@@ -114,7 +114,7 @@ fn foreign_content_under_our_names_is_told_apart() {
     let answer = Canned::error(403, "AccessDenied");
     proxy.answer(on(Operation::GetObject).key(denied).always(), answer);
     let endpoint = format!("{:?}", proxy.endpoint());
-    let said = said(&scene.settings.clone().set("s3.endpoint", &endpoint), &["--deep"]);
+    let said = said(&scene.settings.set("s3.endpoint", &endpoint), &["--deep"]);
     assert_eq!(said.code, Some(1));
     let expected = pairs([
         (foreign, "unexplained"),
