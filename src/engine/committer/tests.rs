@@ -95,6 +95,21 @@ fn a_token_moves_to_another_address_only_while_nothing_of_it_is_on_its_way() {
     assert_eq!([0, 1, 10].map(|one| committer.is_alive(Address(one))), [false, true, true]);
 }
 
+/// The old client's answer may still come, to a number that must not be given again.
+#[test]
+fn a_late_answer_to_another_client_reaches_nobody() {
+    let mut committer = committer(1);
+    enqueue(&mut committer, 0);
+    let late = committer.poll_request(at(0)).unwrap().id;
+    committer.client_is_new();
+    committer.membership(member(2));
+    committer.assigned(Address(1), TopicPartition::new("pin", 0).unwrap());
+    enqueue(&mut committer, 1);
+    let request = committer.poll_request(at(0)).unwrap();
+    assert_eq!(answer(&mut committer, late, Vec::new()), []);
+    assert_eq!(answer(&mut committer, request.id, Vec::new()), [Outcome::Committed(Address(1))]);
+}
+
 #[test]
 fn a_mixed_answer_is_unknown_for_all_and_each_is_repeated_alone_and_identically() {
     let mut committer = committer(2);

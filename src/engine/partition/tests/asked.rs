@@ -33,3 +33,23 @@ fn an_object_on_its_way_is_known_by_its_id() {
     assert_eq!(key(1).as_deref(), Some("t/k=b/1.json"));
     assert_eq!(key(2), None);
 }
+
+#[test]
+fn objects_of_every_batch_are_counted() {
+    let mut rig = Rig::new(options());
+    let mut counts = Vec::new();
+    for (offset, value) in [(0, "a"), (1, "b"), (2, "a"), (3, "a")] {
+        rig.read(offset, value);
+        counts.push(rig.machine.objects());
+    }
+    assert_eq!(counts, [1, 2, 3, 3], "the last two records are one object of the next batch");
+}
+
+#[test]
+fn a_stop_says_how_long_the_log_was_waited_for() {
+    let mut rig = Rig::replaying(options(), &[(0, "a"), (1, "b")]);
+    rig.end_of_log(1);
+    rig.wait(300);
+    let said = rig.reasons.concat();
+    assert!(said.contains("for longer than 5 minutes"), "{said}");
+}
