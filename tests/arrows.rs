@@ -11,8 +11,10 @@ mod support;
 
 mod arrows {
     mod case;
+    mod head_first;
     mod kafka_faults;
     mod killed;
     mod s3_faults;
+    mod seen;
     mod stopped;
 }

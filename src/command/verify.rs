@@ -228,12 +228,13 @@ impl Around<'_> {
             let begin = self.begin(holdings, claim.as_ref(), log).min(end);
             let last = after.get(partition).unwrap_or(commit);
             let (end_after, pending) = (last.offset, last.pending);
+            let first_start = claim.as_ref().map(|claim| claim.first_start);
             let topic_id = self.survey.topics.get(&partition.topic);
             all.push(Facts {
                 partition: partition.clone(),
                 topic_id: topic_id.map(ToString::to_string).unwrap_or_default(),
                 log_start: log.low,
-                bounds: Bounds { begin, end, end_after, pending },
+                bounds: Bounds { begin, end, end_after, pending, first_start },
                 layout: self.settings.for_topic(&partition.topic).layout,
             });
         }

@@ -146,6 +146,12 @@ impl Case {
         settings.set("seal.records", "7").start()
     }
 
+    /// The same under another setting.
+    pub fn set(self, key: &str, value: &str) -> Self {
+        let settings = self.settings.clone().set(key, value);
+        Self { settings, ..self }
+    }
+
     /// The same with a bucket that may not be there yet.
     pub fn with_bucket(name: &str, data: Data, bucket: String) -> Self {
         Self::between(name, data, None, bucket)

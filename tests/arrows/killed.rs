@@ -14,7 +14,7 @@ const REACHED_IN: Duration = Duration::from_secs(90);
 
 /// What becomes of the held request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     /// The daemon is killed; the request never arrives.
     KilledDropped,
     /// The daemon is killed; the request arrives all the same, before the next daemon starts.
@@ -38,12 +38,12 @@ const FATES: [Fate; 6] = [
     Fate::AnswerDropped,
 ];
 
-const KILLED: [Fate; 4] =
+pub(super) const KILLED: [Fate; 4] =
     [Fate::KilledDropped, Fate::KilledDelivered, Fate::KilledDeliveredLate, Fate::KilledAnswerHeld];
 
 impl Fate {
     /// On which side of the server the request, or its answer, is held.
-    const fn held(self) -> When {
+    pub(super) const fn held(self) -> When {
         match self {
             Self::KilledAnswerHeld => When::After,
             Self::KilledDropped
@@ -56,7 +56,7 @@ impl Fate {
 }
 
 /// A request that was held, and whether it can be seen at its server.
-trait Arrived {
+pub(super) trait Arrived {
     fn has_arrived(&self, case: &Case) -> bool;
 }
 
@@ -78,7 +78,7 @@ impl Arrived for S3Request {
     }
 }
 
-fn run<R: Arrived>(case: &Case, hold: Hold<R>, fate: Fate, shows: bool) {
+pub(super) fn run<R: Arrived>(case: &Case, hold: Hold<R>, fate: Fate, shows: bool) {
     let first = case.settings.launch();
     first.wait_until("the request to be held", REACHED_IN, || hold.is_reached().then_some(()));
     let held = hold.reached();

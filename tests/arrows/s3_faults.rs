@@ -3,7 +3,8 @@
 //! It owns: which fault is tried at which request.
 //! It does not own: faults that stop a partition (`stopped.rs`).
 
-use super::case::{Case, Data, all_at_once};
+use super::case::{Case, DONE_IN, Data, all_at_once};
+use crate::support::process::Signal;
 use crate::support::proxy::On;
 use crate::support::proxy::s3::{Canned, Operation, S3Request, on};
 use crate::support::{runtime, s3, unique};
@@ -185,6 +186,23 @@ fn a_batch_begins_anew_when_its_upload_is_gone() {
     });
 }
 
+/// A job aborts every upload: the batch is begun anew three times, then a person is asked.
+#[test]
+fn uploads_that_are_always_lost_stop_the_partition() {
+    let case = Case::new("always-lost", Data::Large);
+    let lost = Canned::error(404, "NoSuchUpload");
+    case.s3.answer(on(Operation::UploadPart).always(), lost);
+    let daemon = case.settings.launch();
+    daemon.wait_until("the partition to stop", DONE_IN, || {
+        let of = ["reason=\"uploads_lost\""];
+        (daemon.metric("sluice_partition_stopped", &of) == 1.0).then_some(())
+    });
+    assert_eq!(case.s3.count(Operation::CreateMultipartUpload), 4);
+    case.s3.clear();
+    daemon.signal(Signal::Hangup);
+    case.finish(&daemon);
+}
+
 #[test]
 fn a_complete_fails_and_heals() {
     let faults = [
@@ -225,9 +243,7 @@ fn a_complete_that_took_effect_is_recognised() {
 fn a_bucket_that_is_created_late_is_waited_for() {
     let case = Case::with_bucket("late-bucket", Data::Small, unique("late-bucket"));
     let daemon = case.settings.launch();
-    daemon.wait_until("two vain questions", super::case::DONE_IN, || {
-        (case.s3.seen().len() >= 2).then_some(())
-    });
+    daemon.wait_until("two vain questions", DONE_IN, || (case.s3.seen().len() >= 2).then_some(()));
     let create = s3().client().create_bucket().bucket(&case.bucket);
     runtime().block_on(create.send()).unwrap();
     case.finish(&daemon);

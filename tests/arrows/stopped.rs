@@ -10,7 +10,7 @@ use crate::support::{Daemon, kafka, runtime, s3};
 
 /// Waits until partition 0 is stopped for this reason and partition 1 is done.
 #[track_caller]
-fn wait_until_only_the_first_is_stopped(case: &Case, daemon: &Daemon, reason: &str) {
+pub(super) fn wait_until_only_the_first_is_stopped(case: &Case, daemon: &Daemon, reason: &str) {
     let first = ["partition=\"0\"", &format!("reason=\"{reason}\"")];
     daemon.wait_until("partition 0 to stop", DONE_IN, || {
         (daemon.metric("sluice_partition_stopped", &first) == 1.0).then_some(())

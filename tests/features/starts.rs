@@ -140,6 +140,20 @@ fn a_commit_below_the_plan_in_the_claim_stops_its_partition() {
     assert_eq!(kafka().committed(&scene.group, &scene.topic)[0], early);
 }
 
+/// The same without an object of several parts, of which the claim knows nothing: a commit that a
+/// broker held back, or a backup of the offsets. The first object meets its own old name.
+#[test]
+fn a_commit_that_came_back_stops_at_the_name_that_is_taken() {
+    let scene = Scene::new("back", 2).hasty();
+    run_once(&scene, 10, 2);
+    let early = kafka().committed(&scene.group, &scene.topic)[0].clone();
+    run_once(&scene, 10, 2);
+    let commit = (early.offset.unwrap(), early.metadata.as_str());
+    kafka().commit_as_stranger(&scene.group, &scene.topic, 0, commit);
+    expect_stop(&scene, "foreign_object");
+    assert_eq!(kafka().committed(&scene.group, &scene.topic)[1].offset, Some(11));
+}
+
 #[test]
 fn a_claim_that_cannot_be_read_stops_its_partition() {
     for text in ["", "sluice/1 cla", "somebody else's"] {

@@ -85,7 +85,7 @@ fn the_predecessors_objects_and_strangers_are_told_apart() {
     let said = said(&settings, &[]);
     assert_eq!(said.code, Some(1));
     let expected = pairs([
-        (&key(15), "wrong_count"),
+        (&key(15), "missing_records"),
         ("topics/_SUCCESS", "not_ours"),
         ("topics/stolen.json", "other_group"),
         ("topics/torn.json", "bad_metadata"),

@@ -10,6 +10,7 @@
 mod support;
 
 mod around;
+mod strange;
 mod vandals;
 
 use std::collections::BTreeMap;

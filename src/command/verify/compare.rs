@@ -118,10 +118,9 @@ impl Comparer<'_> {
             note(self.report, &mut pure_tally, finding);
         }
         // Those of the predecessor among ours were found to be unexplained.
-        if let Some((takeover, _)) = holdings.batches.keys().next() {
-            let behind = holdings.named.iter().filter(|named| named.start >= *takeover);
-            self.set_aside.extend(behind.map(|named| named.key.clone()));
-        }
+        let takeover = bounds.takeover(holdings);
+        let behind = holdings.named.iter().filter(|named| named.start >= takeover);
+        self.set_aside.extend(behind.map(|named| named.key.clone()));
         let mut work = Work { facts, tally: Tally::NOTHING, fresh: Vec::new() };
         let mut until = bounds.begin;
         if let Some(done) =

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::finding::{Finding, Kind};
-use super::name::parse_name;
+use super::name::{parse_name, stands_beside};
 use crate::engine::{Digest, DigestEntry, Metadata, Plan};
 use crate::layout::Layout;
 use crate::model::{
@@ -245,6 +245,7 @@ impl Inventory {
             return None;
         }
         match self.partitions.get_mut(&partition) {
+            Some(_) if stands_beside(key.as_str()) => None,
             Some(holdings) => {
                 holdings.named.push(Named { start, key, size });
                 None

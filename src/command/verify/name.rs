@@ -1,6 +1,8 @@
 //! The names that the predecessor gave: `<topic>+<partition>+<start:010>.<extension>`.
 //!
-//! It owns: reading them. It does not own: names of Sluice, whose objects carry metadata.
+//! It owns: reading them, and which of its objects only stand beside others: keys and headers of the
+//! same records, under the same name (`.keys.avro`, `.headers.json`).
+//! It does not own: names of Sluice, whose objects carry metadata.
 
 use crate::model::{Offset, TopicPartition};
 
@@ -21,6 +23,15 @@ pub(super) fn parse_name(key: &str) -> Option<(TopicPartition, Offset)> {
     Offset::new(value).ok().filter(|_| is_exact).map(|start| (partition, start))
 }
 
+/// Returns whether an object of the predecessor holds the keys or headers of records, whose values
+/// stand in another one.
+pub(super) fn stands_beside(key: &str) -> bool {
+    let name = key.rsplit_once('/').map_or(key, |(_folder, name)| name);
+    let start = name.rsplit_once('+').map_or(name, |(_rest, start)| start);
+    let extension = start.split_once('.').map_or("", |(_start, extension)| extension);
+    extension.starts_with("keys.") || extension.starts_with("headers.")
+}
+
 /// Returns the folder of a key.
 pub(super) fn folder_of(key: &str) -> &str {
     key.rsplit_once('/').map_or("", |(folder, _name)| folder)
@@ -29,6 +40,16 @@ pub(super) fn folder_of(key: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_and_headers_stand_beside_values() {
+        for key in ["t/pin+0+0000000042.keys.avro", "t/a.keys.b+0+0000000042.headers.json.gz"] {
+            assert!(stands_beside(key), "{key}");
+        }
+        for key in ["t/pin+0+0000000042.json", "t/a.keys.b+0+0000000042.json.gz", "keys.json"] {
+            assert!(!stands_beside(key), "{key}");
+        }
+    }
 
     #[test]
     fn names_of_the_predecessor_are_read_and_no_others() {

@@ -19,6 +19,16 @@ pub(super) struct Bounds {
     /// another batch was never planned, since a plan is committed before its objects appear.
     pub(super) end_after: Offset,
     pub(super) pending: Option<BatchId>,
+    /// Where the group began to read, if its claim is there.
+    pub(super) first_start: Option<Offset>,
+}
+
+impl Bounds {
+    /// Returns up to where objects may be the predecessor's: from there on the group has written.
+    pub(super) fn takeover(&self, holdings: &Holdings) -> Offset {
+        let first = holdings.batches.keys().next().map(|(start, _)| *start);
+        first.into_iter().chain(self.first_start).fold(self.end, Offset::min)
+    }
 }
 
 /// One step of the comparison.
@@ -48,9 +58,7 @@ pub(super) fn walk<'a>(
 ) -> (Vec<Step<'a>>, Vec<Finding>) {
     let mut walk =
         Walk { partition, steps: Vec::new(), findings: Vec::new(), cursor: bounds.begin };
-    let first = holdings.batches.keys().next().map(|(start, _)| *start);
-    let takeover = first.map_or(bounds.end, |first| first.min(bounds.end));
-    walk.named(holdings, takeover, bounds.end);
+    walk.named(holdings, bounds.takeover(holdings), bounds.end);
     let mut batches = holdings.batches.values().peekable();
     while let Some(batch) = batches.next() {
         if batch.start >= bounds.end {
@@ -125,6 +133,7 @@ impl<'a> Walk<'a, '_> {
         }
         let Some(first) = before.first() else { return };
         self.gap_before(first.start);
+        self.equal_starts(before);
         let folder = folder_of(first.key.as_str());
         // Several folders: each batch of the predecessor made several objects.
         let size = match before.iter().all(|named| folder_of(named.key.as_str()) == folder) {
@@ -134,17 +143,23 @@ impl<'a> Walk<'a, '_> {
         for (index, objects) in before.chunks(size).enumerate() {
             let next = before.get((index + 1) * size).map_or(takeover, |next| next.start);
             let Some(first) = objects.first() else { continue };
-            match OffsetRange::new(first.start, next) {
-                Ok(range) => self.steps.push(Step::Named(objects, range)),
-                Err(_) => {
-                    let what = "another object of the predecessor begins at the same offset";
-                    let finding = Finding::new(Kind::Overlap, self.partition, what);
-                    let finding = finding.offsets(first.start, first.start.next());
-                    self.findings.push(finding.key(&first.key));
-                }
+            if let Ok(range) = OffsetRange::new(first.start, next) {
+                self.steps.push(Step::Named(objects, range));
             }
         }
         self.cursor = self.cursor.max(takeover);
+    }
+
+    /// A record lies in one object, so no two of them begin with the same.
+    fn equal_starts(&mut self, named: &[Named]) {
+        for (one, other) in named.iter().zip(named.iter().skip(1)) {
+            if one.start == other.start {
+                let what = format!("`{}` begins at the same offset", other.key);
+                let finding = Finding::new(Kind::Overlap, self.partition, what);
+                let finding = finding.offsets(one.start, one.start.next());
+                self.findings.push(finding.key(&one.key));
+            }
+        }
     }
 }
 

@@ -215,9 +215,21 @@ fn short_memory_sends_up_only_what_s3_takes_as_a_part() {
     assert!(bench.open.held_bytes() <= before - large.len());
     bench.relieve();
     assert_eq!(bench.parts.len(), 1, "nothing is left of it");
-    let (batch, parts) = bench.seal(12);
-    assert_eq!(parts.len(), 1);
-    assert_eq!(bodies(&batch, &parts)[1].1.len(), large.len() + 1);
+    let rest = r#"{"k":"large"}"#;
+    bench.text(12, rest);
+    let (batch, parts) = bench.seal(13);
+    assert_eq!(parts.len(), 2, "what began in parts ends in one, however small");
+    assert_eq!(bodies(&batch, &parts)[1].1.len(), large.len() + rest.len() + 2);
+}
+
+#[test]
+fn values_are_counted_as_they_were_read() {
+    let mut bench = Bench::new(short_layout(), SIZES);
+    bench.text(10, r#"{"k":"a"}"#);
+    bench.text(11, r#"{"k": "b"}"#);
+    bench.push(12, None).unwrap();
+    let stats = bench.open.stats();
+    assert_eq!((stats.records, stats.value_bytes), (3, 9 + 10));
 }
 
 fn gunzip(bytes: &[u8]) -> Vec<u8> {

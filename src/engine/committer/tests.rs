@@ -62,6 +62,54 @@ fn a_request_carries_at_most_64_partitions() {
     assert_eq!(committer.poll_request(at(0)).unwrap().entries.len(), ENTRIES_MAX);
 }
 
+/// 256 KiB; 64 plans of the longest kind are far below.
+#[test]
+fn a_request_carries_only_so_many_bytes() {
+    for (bytes, entries) in [(1_200, 64), (4_096, 64), (5_000, 52), (300_000, 1)] {
+        let mut committer = committer(64);
+        for address in 0..64 {
+            committer.enqueue(at(0), Address(address), offset(7), "m".repeat(bytes));
+        }
+        assert_eq!(committer.poll_request(at(0)).unwrap().entries.len(), entries, "{bytes}");
+    }
+}
+
+/// A restart of a partition: the old address is dead, and what it had waiting must be answered
+/// before.
+#[test]
+fn a_token_moves_to_another_address_only_while_nothing_of_it_is_on_its_way() {
+    let mut committer = committer(2);
+    let partition = TopicPartition::new("pin", 0).unwrap();
+    let of = |committer: &Committer| committer.addresses_of(std::slice::from_ref(&partition));
+    assert!(!committer.replace(Address(9), Address(10)), "a dead one");
+    enqueue(&mut committer, 0);
+    assert!(!committer.replace(Address(0), Address(10)), "it has a commit waiting");
+    let request = committer.poll_request(at(0)).unwrap();
+    assert!(!committer.replace(Address(0), Address(10)), "it is on its way");
+    answer(&mut committer, request.id, Vec::new());
+    assert_eq!(of(&committer), [Address(0)]);
+    assert!(committer.replace(Address(0), Address(10)));
+    assert_eq!(of(&committer), [Address(10)]);
+    assert_eq!(committer.partition_of(Address(10)), Some(&partition));
+    assert_eq!(committer.partition_of(Address(0)), None);
+    assert_eq!([0, 1, 10].map(|one| committer.is_alive(Address(one))), [false, true, true]);
+}
+
+/// The old client's answer may still come, to a number that must not be given again.
+#[test]
+fn a_late_answer_to_another_client_reaches_nobody() {
+    let mut committer = committer(1);
+    enqueue(&mut committer, 0);
+    let late = committer.poll_request(at(0)).unwrap().id;
+    committer.client_is_new();
+    committer.membership(member(2));
+    committer.assigned(Address(1), TopicPartition::new("pin", 0).unwrap());
+    enqueue(&mut committer, 1);
+    let request = committer.poll_request(at(0)).unwrap();
+    assert_eq!(answer(&mut committer, late, Vec::new()), []);
+    assert_eq!(answer(&mut committer, request.id, Vec::new()), [Outcome::Committed(Address(1))]);
+}
+
 #[test]
 fn a_mixed_answer_is_unknown_for_all_and_each_is_repeated_alone_and_identically() {
     let mut committer = committer(2);

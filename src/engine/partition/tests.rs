@@ -1,6 +1,7 @@
 //! The machine against a tiny world: a log, a coordinator that keeps one commit, a bucket that
 //! keeps first writers. Whatever the order of events and crashes, each record is there once.
 
+mod asked;
 mod ends;
 mod halt;
 mod ledger;

@@ -257,3 +257,63 @@ async fn a_definite_refusal_is_given_back() {
     assert_eq!(error.code.as_deref(), Some("InvalidArgument"));
     assert_eq!(bench.store.object_count(), 0);
 }
+
+/// Two publishers whose requests alternate, so that both have looked before either writes.
+async fn at_one_moment(
+    writes: Writes,
+    metadata: [ObjectMetadata; 2],
+    bodies: [&'static str; 2],
+) -> ([PublishOutcome; 2], Bench) {
+    let bench = Bench::with(writes);
+    let [one, other] = metadata.map(|metadata| Target { metadata, ..bench.target.clone() });
+    let publish = |target, body: &'static str| {
+        let (store, retry) = (&bench.store, &bench.retry);
+        let body = Bytes::from_static(body.as_bytes());
+        async move { Publisher { store, retry, target }.publish_put(&body).await.unwrap() }
+    };
+    let (one, other) = tokio::join!(biased; publish(&one, bodies[0]), publish(&other, bodies[1]));
+    ([one, other], bench)
+}
+
+/// A zombie and its successor finish one plan: whoever comes last writes the same once more.
+#[tokio::test(start_paused = true)]
+async fn two_writers_of_one_plan_leave_one_object_with_or_without_conditions() {
+    let mine = || metadata(1, 107, Some(5));
+    for (writes, second) in [(Writes::Conditional, true), (Writes::HeadFirst, false)] {
+        let (outcomes, bench) = at_one_moment(writes, [mine(), mine()], ["body", "body"]).await;
+        let published = |already| PublishOutcome::Published { already };
+        assert_eq!(outcomes, [published(false), published(second)], "{writes:?}");
+        bench.assert_published_once();
+    }
+}
+
+/// What conditions are for. Without them nobody of the two is told.
+#[tokio::test(start_paused = true)]
+async fn of_two_pipelines_at_one_moment_only_conditions_stop_the_second() {
+    let batches = || [metadata(1, 107, Some(5)), metadata(2, 107, Some(5))];
+    let published = PublishOutcome::Published { already: false };
+    let (outcomes, bench) = at_one_moment(Writes::Conditional, batches(), ["one", "two"]).await;
+    let found = Box::new(metadata(1, 107, Some(5)));
+    assert_eq!(outcomes, [published.clone(), PublishOutcome::Foreign { found }]);
+    assert_eq!(bench.store.object(&bench.target.key).unwrap().body, "one");
+    let (outcomes, bench) = at_one_moment(Writes::HeadFirst, batches(), ["one", "two"]).await;
+    assert_eq!(outcomes, [published.clone(), published]);
+    assert_eq!(bench.store.object(&bench.target.key).unwrap().body, "two", "written over");
+}
+
+/// Without conditions each try looks again: what came meanwhile is not written over.
+#[tokio::test(start_paused = true)]
+async fn without_conditions_each_try_looks_again() {
+    let bench = Bench::with(Writes::HeadFirst);
+    bench.store.fail(Operation::Put, "pin", 1, Fault::answer("SlowDown", 503));
+    let foreign = metadata(2, 107, Some(5));
+    let plant = async {
+        while bench.recorder.retried().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        bench.plant(&foreign);
+    };
+    let (outcome, ()) = tokio::join!(bench.put(), plant);
+    assert_eq!(outcome, Ok(PublishOutcome::Foreign { found: Box::new(foreign.clone()) }));
+    assert_eq!(bench.store.object(&bench.target.key).unwrap().body, "theirs");
+}

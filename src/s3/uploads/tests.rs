@@ -327,6 +327,21 @@ async fn a_claim_is_read_created_and_changed() {
     assert_eq!(bench.next().await.1, Answer::ClaimAbsent);
 }
 
+/// Claims are advisory then: nobody is told that another one wrote.
+#[tokio::test(start_paused = true)]
+async fn without_conditions_the_claim_that_was_written_last_stands() {
+    let store = MemoryStore::new(Bucket::new("abc").unwrap(), Writes::HeadFirst);
+    let bench = Bench { store: Arc::new(store), ..Bench::new() };
+    let old = Condition::IfMatch(Etag::new("\"old\""));
+    for (text, condition) in
+        [("one", Condition::IfNoneMatch), ("two", Condition::IfNoneMatch), ("three", old)]
+    {
+        bench.write_claim(text, condition);
+        assert!(matches!(bench.next().await.1, Answer::ClaimWritten(_)), "{text}");
+        assert_eq!(bench.store.object(&claim_key()).unwrap().body, text);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_claim_whose_answer_was_lost_is_written() {
     for condition in [Condition::IfNoneMatch, Condition::None] {

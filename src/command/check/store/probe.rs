@@ -238,7 +238,7 @@ impl Probe<'_, '_> {
                 Question::ConditionalPut,
                 "not asked, since `s3.conditional_writes` = false",
                 "set it to true unless the store has no `If-None-Match`: two writers at one \
-                 moment are told apart by it only",
+                 moment are told apart by it only, and claims are advisory",
             );
             return Ok(FIRST);
         }

@@ -239,7 +239,7 @@ async fn without_conditions_it_says_what_is_weaker() {
     assert_eq!(
         lines,
         [
-            "warn  s3.conditional_put       bucket `bkt`: not asked, since `s3.conditional_writes` = false: set it to true unless the store has no `If-None-Match`: two writers at one moment are told apart by it only"
+            "warn  s3.conditional_put       bucket `bkt`: not asked, since `s3.conditional_writes` = false: set it to true unless the store has no `If-None-Match`: two writers at one moment are told apart by it only, and claims are advisory"
         ]
     );
     assert_eq!((store.object_count(), store.upload_count()), (0, 0));

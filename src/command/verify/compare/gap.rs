@@ -4,7 +4,7 @@ use std::iter::once;
 use std::ops::ControlFlow;
 
 use super::batch::has_lines;
-use super::{Comparer, Trouble, Work};
+use super::{Comparer, Facts, Trouble, Work};
 use crate::command::verify::expected::{Expecting, Terms};
 use crate::command::verify::finding::{Finding, Kind};
 use crate::command::verify::inventory::Named;
@@ -50,7 +50,7 @@ impl Comparer<'_> {
         Ok(())
     }
 
-    /// Lines are counted and compared with the records that have a value.
+    /// Lines are counted and held against the records that have a value.
     pub(super) fn named(
         &mut self,
         work: &mut Work<'_>,
@@ -58,14 +58,37 @@ impl Comparer<'_> {
         range: OffsetRange,
     ) -> Result<(), Trouble> {
         work.tally.objects += u64::try_from(objects.len()).unwrap_or(u64::MAX);
-        let (mut lines, mut is_counted) = (0, true);
+        let counted = self.lines_of(work, objects)?;
+        work.tally.records += counted.iter().map(|(_, lines)| lines).sum::<u64>();
+        let is_whole = counted.len() == objects.len() && range.start() >= work.facts.log_start;
+        let Some(range) = held(work, range).filter(|_| is_whole) else { return Ok(()) };
+        let mut against = Against::new(counted);
+        self.kafka.read(&work.facts.partition, range, |record| {
+            if record.value.is_some() {
+                against.record(record.offset);
+            }
+            ControlFlow::Continue(())
+        })?;
+        for finding in against.findings(work.facts, objects, range) {
+            self.add(work, finding);
+        }
+        Ok(())
+    }
+
+    /// Returns the start and the lines of each object that has lines and can be read.
+    fn lines_of(
+        &mut self,
+        work: &mut Work<'_>,
+        objects: &[Named],
+    ) -> Result<Vec<(Offset, u64)>, Trouble> {
+        let mut counted = Vec::with_capacity(objects.len());
         for some in objects.chunks(super::READERS_MAX) {
             let keys: Vec<_> = some.iter().map(|named| (&named.key, named.size)).collect();
             for (named, content) in some.iter().zip(self.contents(&keys)) {
                 let finding = match content {
                     Ok(content) if has_lines(named.key.as_str()) => {
                         let cut = content.bytes > 0 && !content.ends_with_newline;
-                        lines += content.newlines + u64::from(cut);
+                        counted.push((named.start, content.newlines + u64::from(cut)));
                         continue;
                     }
                     Ok(_) => {
@@ -74,31 +97,82 @@ impl Comparer<'_> {
                     }
                     Err(error) => self.failed(work, &named.key, error)?,
                 };
-                is_counted = false;
                 self.add(work, finding.offsets(named.start, named.start.next()));
             }
         }
-        work.tally.records += lines;
-        let is_whole = range.start() >= work.facts.log_start;
-        let Some(range) = held(work, range).filter(|_| is_counted && is_whole) else {
-            return Ok(());
-        };
-        let mut records = 0_u64;
-        self.kafka.read(&work.facts.partition, range, |record| {
-            records += u64::from(record.value.is_some());
-            ControlFlow::Continue(())
-        })?;
-        if records != lines {
-            let (is_one, key) = (objects.len() == 1, objects.first().map(|named| &named.key));
-            let whose = if is_one { "it holds" } else { "it and those that follow it hold" };
-            let what = format!("{whose} {lines} lines, Kafka has {records} records up to the next");
-            let finding = Finding::new(Kind::WrongCount, &work.facts.partition, what);
-            let finding = finding.offsets(range.start(), range.end());
-            if let Some(key) = key {
-                self.add(work, finding.key(key));
-            }
+        Ok(counted)
+    }
+}
+
+/// The lines of the predecessor's objects against Kafka's records. A record lies in an object that
+/// begins at or before it: where more records have come than lines, one of them is missing.
+#[derive(Debug, Default)]
+pub(super) struct Against {
+    /// By start; those in front have begun.
+    counted: Vec<(Offset, u64)>,
+    begun: usize,
+    /// Of those that have begun.
+    lines: u64,
+    records: u64,
+    /// The most that were missing at once, the first of them, and how many objects had begun then.
+    short: u64,
+    first: Option<(Offset, usize)>,
+}
+
+impl Against {
+    pub(super) fn new(counted: Vec<(Offset, u64)>) -> Self {
+        Self { counted, ..Self::default() }
+    }
+
+    pub(super) fn record(&mut self, offset: Offset) {
+        while let Some((_, lines)) =
+            self.counted.get(self.begun).filter(|(start, _)| *start <= offset)
+        {
+            self.lines += lines;
+            self.begun += 1;
         }
-        Ok(())
+        self.records += 1;
+        let short = self.records.saturating_sub(self.lines);
+        if short > 0 {
+            self.first.get_or_insert((offset, self.begun));
+        }
+        self.short = self.short.max(short);
+    }
+
+    /// Returns what is missing, and what is there too often.
+    pub(super) fn findings(
+        &self,
+        facts: &Facts,
+        objects: &[Named],
+        range: OffsetRange,
+    ) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let new = |kind, what: String, start| {
+            Finding::new(kind, &facts.partition, what).offsets(start, range.end())
+        };
+        if let Some((first, begun)) = self.first {
+            let what = format!(
+                "{} records have no line in it nor in those before it: it was cut, the one behind \
+                 it is gone, or the predecessor skipped them",
+                self.short
+            );
+            let of = objects.get(begun.saturating_sub(1));
+            found.extend(of.map(|of| new(Kind::MissingRecords, what, first).key(&of.key)));
+        }
+        let lines: u64 = self.counted.iter().map(|(_, lines)| lines).sum();
+        let spare = (lines + self.short).saturating_sub(self.records);
+        if spare > 0 {
+            let whose = if objects.len() == 1 { "it holds" } else { "it and the next ones hold" };
+            let end = range.end();
+            let (kind, up_to) = match end < facts.bounds.end {
+                true => (Kind::Overlap, format!("{end}, where the next one begins")),
+                false => (Kind::WrongCount, end.to_string()),
+            };
+            let what = format!("{whose} {spare} lines more than Kafka has records up to {up_to}");
+            let of = objects.first();
+            found.extend(of.map(|of| new(kind, what, range.start()).key(&of.key)));
+        }
+        found
     }
 }
 
@@ -109,3 +183,6 @@ fn held(work: &mut Work<'_>, range: OffsetRange) -> Option<OffsetRange> {
     work.tally.dropped += dropped.distance_from(range.start());
     OffsetRange::new(start, range.end()).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,8 +83,18 @@ fn what_is_not_of_this_group_and_topic_is_said() {
     let none = || Err(MetadataError::NoBatchId);
     assert_eq!(kind(none(), "topics/_SUCCESS"), (Some(Kind::NotOurs), 0));
     assert_eq!(kind(none(), "t/pin+0+0000000001.json"), (None, 0));
+    assert_eq!(kind(none(), "t/pin+0+0000000001.keys.avro"), (None, 0));
     assert_eq!(kind(none(), "t/pin+9+0000000001.json"), (Some(Kind::OtherTopic), 0));
     assert_eq!(kind(none(), "t/geo+9+0000000001.json"), (None, 1));
     let version = Err(MetadataError::Version { found: "9".to_owned() });
     assert_eq!(kind(version, "a"), (Some(Kind::BadMetadata), 0));
+}
+
+#[test]
+fn keys_and_headers_of_the_predecessor_are_no_records() {
+    let mut inventory = inventory();
+    for name in ["t/pin+0+0000000001.json", "t/pin+0+0000000001.keys.json"] {
+        assert_eq!(inventory.add(key(name), found(Err(MetadataError::NoBatchId))), None);
+    }
+    assert_eq!(inventory.partitions[&pin()].named.len(), 1);
 }

@@ -2,7 +2,8 @@ use super::*;
 use crate::command::verify::sample::{add, add_named, at, pin, range};
 
 fn bounds(begin: i64, end: i64) -> Bounds {
-    Bounds { begin: at(begin), end: at(end), end_after: at(end), pending: None }
+    let end = at(end);
+    Bounds { begin: at(begin), end, end_after: end, pending: None, first_start: None }
 }
 
 /// Returns each step as a word with its range.
@@ -69,7 +70,7 @@ fn behind_the_end_only_what_was_never_planned_is_found() {
     add(&mut holdings, 4, 20, Some(31));
     // While the bucket was listed the daemon committed 20 and planned batch 3.
     let pending = Some(BatchId::new(3));
-    let bounds = Bounds { begin: at(0), end: at(10), end_after: at(20), pending };
+    let bounds = Bounds { end_after: at(20), pending, ..bounds(0, 10) };
     assert_eq!(steps(&holdings, &bounds), ["1 [0, 10)"]);
     let expected = [(Kind::Unexplained, Some("topics/4-20.json".to_owned()))];
     assert_eq!(findings(&holdings, &bounds), expected);
@@ -97,6 +98,20 @@ fn the_predecessors_objects_cover_what_comes_before_ours() {
     assert_eq!(findings(&holdings, &bounds(10, 40)), [(Kind::Unexplained, key)]);
 }
 
+/// Somebody wrote over the first object of ours, or under its name after it was deleted.
+#[test]
+fn nothing_behind_the_groups_own_beginning_is_the_predecessors() {
+    let mut holdings = Holdings::default();
+    for start in [0, 10] {
+        add_named(&mut holdings, "pin", start);
+    }
+    add(&mut holdings, 1, 20, Some(30));
+    let bounds = Bounds { first_start: Some(at(10)), ..bounds(0, 30) };
+    assert_eq!(steps(&holdings, &bounds), ["1 named [0, 10)", "gap [10, 20)", "1 [20, 30)"]);
+    let key = Some("topics/pin/pin+0+0000000010.json".to_owned());
+    assert_eq!(findings(&holdings, &bounds), [(Kind::Unexplained, key)]);
+}
+
 #[test]
 fn objects_of_several_folders_are_counted_together() {
     let mut holdings = Holdings::default();
@@ -112,6 +127,14 @@ fn two_of_the_predecessors_objects_never_begin_together() {
     let mut holdings = Holdings::default();
     add_named(&mut holdings, "pin", 10);
     add_named(&mut holdings, "pin", 10);
-    let found = findings(&holdings, &bounds(10, 40));
-    assert_eq!(found.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>(), [Kind::Overlap]);
+    let kinds = |holdings: &Holdings| {
+        let found = findings(holdings, &bounds(10, 40)).into_iter();
+        found.map(|(kind, _)| kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&holdings), [Kind::Overlap]);
+    let mut holdings = Holdings::default();
+    add_named(&mut holdings, "day=1", 10);
+    add_named(&mut holdings, "day=2", 10);
+    add_named(&mut holdings, "day=2", 20);
+    assert_eq!(kinds(&holdings), [Kind::Overlap], "in two folders");
 }

@@ -22,7 +22,9 @@ fn refused(rig: &mut Rig) -> Vec<String> {
 #[test]
 fn an_idle_partition_is_drained_at_once_and_says_so_once() {
     let mut rig = Rig::new(options());
+    assert!(!rig.machine.is_drained());
     assert_eq!(drain(&mut rig), ["drained"]);
+    assert!(rig.machine.is_drained());
     assert!(drain(&mut rig).is_empty());
     assert!(!rig.machine.wants_records());
 }
@@ -101,6 +103,7 @@ fn a_stop_aborts_what_went_up_and_still_takes_the_answer_to_its_commit() {
         assert!(rig.say(input).is_empty());
     }
     assert_eq!(rig.read(3, "a"), [""; 0]);
+    assert!(rig.out_of_range(0, 9).is_empty(), "it seeks no more");
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub(super) struct Rig {
     pub(super) machine: Partition,
     pub(super) options: PartitionOptions,
     pub(super) reports: Vec<Report>,
+    /// Why it stopped, in words.
+    pub(super) reasons: Vec<String>,
     /// What Kafka has; the machine's commit is on its way until `committed` is called.
     pub(super) in_kafka: (Offset, String),
     pub(super) commit: Option<(Offset, String)>,
@@ -65,8 +67,19 @@ impl Rig {
         let now = Now { uptime: Uptime::ZERO, wall: Timestamp::from_millis(0) };
         let machine = Partition::new(source(), options.clone(), start, now);
         let (workshop, now) = (workshop(lives), Duration::ZERO);
-        let (reports, publishing) = (Vec::new(), VecDeque::new());
-        Self { machine, options, reports, in_kafka, commit: None, now, workshop, publishing, lives }
+        let (reports, reasons, publishing) = (Vec::new(), Vec::new(), VecDeque::new());
+        Self {
+            machine,
+            options,
+            reports,
+            reasons,
+            in_kafka,
+            commit: None,
+            now,
+            workshop,
+            publishing,
+            lives,
+        }
     }
 
     /// A rig at the start of a replay of the records that `plan_of` reads and seals.
@@ -125,7 +138,10 @@ impl Rig {
             }
             Action::Abort(object) => format!("abort {}", object.0),
             Action::Seek(offset) => format!("seek {offset}"),
-            Action::Stop(reason) => format!("stop {}", reason.label()),
+            Action::Stop(reason) => {
+                self.reasons.push(reason.to_string());
+                format!("stop {}", reason.label())
+            }
             Action::Rewind => format!("rewind to {}", self.machine.cursor()),
             Action::Drained => "drained".to_owned(),
             Action::Report(report) => {
