@@ -11,6 +11,5 @@
 mod support;
 
 mod booted;
-mod chaos;
 mod readers;
 mod second_server;
