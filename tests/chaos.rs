@@ -19,6 +19,8 @@ mod stream;
 mod support;
 #[path = "chaos/tally.rs"]
 mod tally;
+#[path = "chaos/vandal.rs"]
+mod vandal;
 #[path = "chaos/variant.rs"]
 mod variant;
 #[path = "chaos/weather.rs"]
@@ -27,7 +29,7 @@ mod weather;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use run::{Outcome, Plan};
+use run::Plan;
 use support::install::KafkaRelease;
 use support::kafka::Options;
 use support::{Kafka, full_set, release};
@@ -73,18 +75,8 @@ fn each_record_once(plan: &Plan<'_>, kafka: &Kafka) {
     let outcome = plan.run(kafka);
     outcome.require_exactly_once(plan);
     assert!(outcome.done);
-    verify_agrees(&outcome);
-}
-
-fn verify_agrees(outcome: &Outcome) {
-    let output = outcome.settings.command("verify", &["--deep", "--json"]);
-    let said = String::from_utf8_lossy(&output.stdout);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "`sluice verify --deep` disagrees:\n{said}\n{error}");
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let partitions = document["partitions"].as_array().unwrap().iter();
-    let records: u64 = partitions.map(|one| one["records"].as_u64().unwrap()).sum();
-    assert_eq!(records, outcome.report.records, "{said}");
+    vandal::verify_agrees(&outcome);
+    vandal::four_faults_are_named(&outcome);
 }
 
 #[test]

@@ -70,6 +70,8 @@ pub struct Outcome {
     pub report: Report,
     pub tally: Tally,
     pub settings: Settings,
+    pub topics: Topics,
+    pub bucket: String,
     /// Whether everything was committed in the end.
     pub done: bool,
     logs: Vec<String>,
@@ -99,7 +101,9 @@ impl Plan<'_> {
         let count = |text: &str| logs.iter().map(|log| log.matches(text).count()).sum();
         tally.plans_finished.add(count("the pending plan's objects are the same"));
         tally.own_412.add(count("an object of ours was there already"));
-        let outcome = Outcome { report, tally: tally.clone(), settings, done, logs, _proxy: proxy };
+        drop(fleet);
+        let outcome =
+            Outcome { report, tally, settings, topics, bucket, done, logs, _proxy: proxy };
         outcome.tally.close(self.name, &outcome.report, seconds);
         outcome
     }
