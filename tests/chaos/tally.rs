@@ -60,24 +60,27 @@ const PLANS_FINISHED_MIN: usize = 5;
 const OWN_412_MIN: usize = 1;
 
 impl Tally {
-    /// Whether the blows have hit often enough; what came of them shows in the logs at the end.
-    pub fn blows_suffice(&self) -> bool {
-        self.kills_with_plan.get() >= KILLS_WITH_PLAN_MIN && self.zombies.get() >= ZOMBIES_MIN
+    /// Whether a run has seen what it must; what came of its blows shows in the logs at the end.
+    pub fn suffices(&self) -> bool {
+        let events = [
+            &self.broker_kills,
+            &self.broker_stops,
+            &self.coordinator_moves,
+            &self.partitions_added,
+            &self.configuration_changes,
+            &self.aborted_transactions,
+        ];
+        self.kills_with_plan.get() >= KILLS_WITH_PLAN_MIN
+            && self.zombies.get() >= ZOMBIES_MIN
+            && events.into_iter().chain(self.s3_faults.values()).all(|event| event.get() > 0)
     }
 
     /// Panics if the run saw too little to prove anything.
     pub fn require(&self) {
-        let seen = [
-            ("kills with an open plan", &self.kills_with_plan, KILLS_WITH_PLAN_MIN),
-            ("zombies", &self.zombies, ZOMBIES_MIN),
-            ("plans finished by a successor", &self.plans_finished, PLANS_FINISHED_MIN),
-            ("own 412", &self.own_412, OWN_412_MIN),
-        ];
-        for (what, counter, least) in seen {
-            assert!(counter.get() >= least, "{what}: {} of {least}: {self:?}", counter.get());
-        }
-        assert!(self.coordinator_moves.get() > 0 && self.partitions_added.get() > 0, "{self:?}");
-        assert!(self.s3_faults.values().all(|fault| fault.get() > 0), "{self:?}");
+        assert!(self.suffices(), "too little happened: {self:#?}");
+        let (finished, own_412) = (self.plans_finished.get(), self.own_412.get());
+        assert!(finished >= PLANS_FINISHED_MIN, "{finished} plans were finished by a successor");
+        assert!(own_412 >= OWN_412_MIN, "{own_412} objects of ours were there already");
     }
 
     /// The closing line of a run.
