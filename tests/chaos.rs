@@ -14,6 +14,8 @@ mod fleet;
 mod run;
 #[path = "chaos/script.rs"]
 mod script;
+#[path = "chaos/silent.rs"]
+mod silent;
 #[path = "chaos/stream.rs"]
 mod stream;
 mod support;
