@@ -25,6 +25,8 @@ fn servers_are_installed_and_answer() {
     s3().bucket("installed");
     let mut python = Command::new(support::install::python());
     assert!(python.args(["-c", "import polars, pyarrow"]).status().unwrap().success());
+    let mut python = Command::new(support::install::python_clients());
+    assert!(python.args(["-c", "import confluent_kafka, pyarrow"]).status().unwrap().success());
 }
 
 /// The same for what only the full set needs.
@@ -35,7 +37,6 @@ fn servers_of_the_full_set_are_installed() {
     }
     support::install::kafka(KafkaRelease::V3_9);
     support::install::full::minio();
-    support::install::full::python_clients();
     support::install::full::duckdb();
     support::install::full::spark();
 }

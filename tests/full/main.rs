@@ -1,8 +1,8 @@
 //! What is too long for every run: each test here belongs to the full set (`SLUICE_TESTS=full`).
 //!
-//! It owns: the second S3 server, the long chaos, the units under a booted systemd,
-//! Spark and DuckDB.
-//! It does not own: the old coordinator (`groups.rs`), the conformance suite (`s3_conformance.rs`).
+//! It owns: the second S3 server, the units under a booted systemd, Spark and DuckDB.
+//! It does not own: chaos (`chaos.rs`), the old coordinator (`groups.rs`), the conformance suite
+//! (`s3_conformance.rs`).
 
 // Functions beside the tests are not covered by `allow-unwrap-in-tests`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -11,6 +11,5 @@
 mod support;
 
 mod booted;
-mod chaos;
 mod readers;
 mod second_server;

@@ -99,6 +99,13 @@ impl Settings {
         self
     }
 
+    /// Another build of the program than the tests' own.
+    #[must_use]
+    pub fn program(mut self, program: &std::path::Path) -> Self {
+        self.program = program.to_str().unwrap().to_owned();
+        self
+    }
+
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));

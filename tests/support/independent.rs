@@ -1,7 +1,7 @@
 //! Topic and bucket compared by a script that shares neither code nor clients with the program.
 //!
 //! It owns: running the script and reading its report. It does not own: the comparison
-//! (`independent/compare.py`), the installation of its clients (`install/full.rs`).
+//! (`independent/compare.py`), the installation of its clients (`install.rs`).
 
 use std::process::Command;
 
@@ -13,12 +13,19 @@ pub struct Report {
     pub records: u64,
     pub objects: u64,
     pub lag: i64,
+    /// Records that are in no object.
+    pub missing: u64,
+    /// Lines that say again what another line said.
+    pub doubles: u64,
+    /// Lines that are no record, or none that is to be seen.
+    pub strange: u64,
     /// Seconds from the last record to the object that holds it, of the slowest partition.
     pub behind_s: f64,
     pub faults: Vec<String>,
 }
 
-/// Compares topics that were written in the default layout with the bucket and the group.
+/// Compares topics with the bucket and the group: JSON lines in any layout whose names begin with
+/// topic, partition and start. Every value is there once.
 pub fn compare(
     kafka: &Kafka,
     s3: &S3Server,
@@ -26,7 +33,7 @@ pub fn compare(
     group: &str,
     topics: &[String],
 ) -> Report {
-    let mut command = Command::new(install::full::python_clients());
+    let mut command = Command::new(install::python_clients());
     command.args(["-c", include_str!("independent/compare.py")]);
     command.args([&kafka.bootstrap(), &s3.endpoint()]);
     command.args([s3::REGION, s3::ACCESS_KEY, s3::SECRET_KEY, bucket, group]).args(topics);
@@ -35,9 +42,13 @@ pub fn compare(
     assert!(output.status.success(), "the script failed:\n{error}");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let faults = report["faults"].as_array().unwrap().iter();
+    let count = |name: &str| report[name].as_u64().unwrap();
     Report {
-        records: report["records"].as_u64().unwrap(),
-        objects: report["objects"].as_u64().unwrap(),
+        records: count("records"),
+        objects: count("objects"),
+        missing: count("missing"),
+        doubles: count("doubles"),
+        strange: count("strange"),
         lag: report["lag"].as_i64().unwrap(),
         behind_s: report["behind_s"].as_f64().unwrap(),
         faults: faults.map(|fault| fault.as_str().unwrap().to_owned()).collect(),

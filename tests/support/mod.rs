@@ -26,6 +26,7 @@ pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod readers;
+pub mod release;
 pub mod s3;
 pub mod scratch;
 pub mod systemd;

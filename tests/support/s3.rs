@@ -176,6 +176,13 @@ impl S3Server {
         runtime().block_on(put).unwrap();
     }
 
+    /// Writes an object with what another one says of itself, as nobody should.
+    pub fn put_as(&self, bucket: &str, key: &str, object: &Object, body: &[u8]) {
+        let metadata = object.metadata.clone().into_iter().collect();
+        let put = self.client.put_object().bucket(bucket).key(key).set_metadata(Some(metadata));
+        runtime().block_on(put.body(ByteStream::from(body.to_vec())).send()).unwrap();
+    }
+
     pub fn delete(&self, bucket: &str, key: &str) {
         runtime().block_on(self.client.delete_object().bucket(bucket).key(key).send()).unwrap();
     }

@@ -16,7 +16,6 @@ mod vandals;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_s3::primitives::ByteStream;
 use serde_json::{Value, json};
 
 use support::daemon::Settings;
@@ -91,10 +90,7 @@ impl Scene {
 
     /// Writes an object with what it says of itself, as nobody should.
     fn overwrite(&self, key: &str, object: &Object, body: &[u8]) {
-        let metadata = object.metadata.clone().into_iter().collect();
-        let put = s3().client().put_object().bucket(&self.bucket).key(key);
-        let put = put.set_metadata(Some(metadata)).body(ByteStream::from(body.to_vec()));
-        support::runtime().block_on(put.send()).unwrap();
+        s3().put_as(&self.bucket, key, object, body);
     }
 }
 

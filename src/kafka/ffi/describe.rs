@@ -20,6 +20,11 @@ use crate::model::{GroupId, Topic};
 
 /// librdkafka ends a request at its own timeout; this much longer we wait for the event of it.
 const EVENT_WAIT: Duration = Duration::from_secs(1);
+/// How long librdkafka goes on with a question to a coordinator: as long as it can. It (2.12) frees
+/// one that timed out, sends it all the same when the coordinator can be reached again, and then
+/// ends the process by an assertion on freed memory (librdkafka issue 4605). A client whose
+/// coordinator stays silent is made anew long before this, which ends such questions well.
+const COORDINATOR_ASKED: Duration = Duration::from_secs(3_600);
 
 /// Whether a description is to say what this user may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +109,7 @@ impl ClientHandle {
         let name = CString::new(group.as_str()).unwrap_or_default();
         let mut pointers = [name.as_ptr()];
         let operation = Operation::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
-        let question = Question::new(self, operation, timeout)?;
+        let question = Question::new(self, operation, COORDINATOR_ASKED)?.given_up_after(timeout);
         question.options.include(rights)?;
         // SAFETY: name, options and queue are valid during the call, which copies them.
         unsafe {
@@ -165,6 +170,7 @@ impl ClientHandle {
 struct Question {
     queue: NativeQueue,
     options: Options,
+    /// How long we wait.
     timeout: Duration,
 }
 
@@ -173,6 +179,11 @@ impl Question {
         let queue =
             NativeQueue::new(client).map_err(|_| ErrorCode::from(RDKafkaErrorCode::Fail))?;
         Ok(Self { queue, options: Options::new(client, of, timeout)?, timeout })
+    }
+
+    /// We wait for less time than librdkafka goes on.
+    fn given_up_after(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     fn wait(self, kind: i32) -> Result<Event, ErrorCode> {

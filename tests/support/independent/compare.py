@@ -1,90 +1,133 @@
 """Is every record of these topics in the bucket, once, in order, byte for byte, and committed?
 
-Asked of Kafka and S3 through clients that are not Sluice's (confluent-kafka, pyarrow), of objects in
-the default layout as JSON lines without compression. Prints one JSON object; what is wrong is in
-its list `faults`. Arguments: BOOTSTRAP ENDPOINT REGION ACCESS_KEY SECRET_KEY BUCKET GROUP TOPIC...
+Asked of Kafka and S3 through clients that are not Sluice's (confluent-kafka, pyarrow), of objects
+below `topics/` that hold JSON lines, plain or compressed, whatever their path: their names begin
+with topic, partition and the offset of their first record. Records are known by their values, so
+each value must be there once. Prints one JSON object; what is wrong is in its list `faults`.
+Arguments: BOOTSTRAP ENDPOINT REGION ACCESS_KEY SECRET_KEY BUCKET GROUP TOPIC...
 """
 
 import collections
+import gzip
+import hashlib
 import json
 import re
 import sys
 import time
 
+import pyarrow
 import pyarrow.fs
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 ANSWER_S = 60
 # More of one partition teach nothing.
 FAULTS_MAX = 5
+# What producers write into records of transactions that they abort.
+ABORTED = b'"aborted":true'
 
-Record = collections.namedtuple("Record", "offset value time_s")
-Object = collections.namedtuple("Object", "start path time_s")
+Object = collections.namedtuple("Object", "start last path time_s")
+
+
+class Partition:
+    """Every record from the first to the end as it is now."""
+
+    def __init__(self):
+        self.offsets = {}  # by the digest of the value
+        self.last, self.time_s, self.faults = None, 0.0, []
+
+    def add(self, message):
+        self.last, self.time_s = message.offset(), message.timestamp()[1] / 1000
+        if ABORTED in message.value():
+            self.faults.append(f"Kafka shows the aborted record at {self.last}")
+        first = self.offsets.setdefault(digest(message.value()), self.last)
+        if first != self.last:
+            self.faults.append(f"the records at {first} and {self.last} have the same value")
+
+
+def digest(value):
+    return hashlib.blake2b(value, digest_size=16).digest()
 
 
 def read_partition(kafka, topic, partition):
-    """Every record from the first to the end as it is now."""
     client = Consumer({**kafka, "group.id": "independent", "enable.partition.eof": True,
-                       "auto.offset.reset": "earliest"})
+                       "auto.offset.reset": "earliest", "fetch.wait.max.ms": 10})
     client.assign([TopicPartition(topic, partition, 0)])
-    records, since = [], time.monotonic()
+    read, since = Partition(), time.monotonic()
     while time.monotonic() < since + ANSWER_S:
-        # The whole time passes if there are fewer.
-        for message in client.consume(10_000, 0.2):
+        for message in client.consume(500, 0.05):
+            since = time.monotonic()
             if message.error() is None:
-                time_s = message.timestamp()[1] / 1000
-                records.append(Record(message.offset(), message.value(), time_s))
+                read.add(message)
             elif message.error().code() == KafkaError._PARTITION_EOF:
                 client.close()
-                return records
+                return read
             else:
                 raise RuntimeError(str(message.error()))
-    raise TimeoutError(f"{topic}/{partition}: no end of the log in {ANSWER_S} s")
+    raise TimeoutError(f"{topic}/{partition}: no record and no end of the log in {ANSWER_S} s")
 
 
-def list_topic(store, bucket, topic, faults):
-    """The objects of each partition, by the offset in their names."""
-    name = re.compile(
-        rf"{re.escape(bucket)}/topics/{re.escape(topic)}/partition=(\d+)/"
-        rf"{re.escape(topic)}\+\1\+(\d{{10,}})\.json")
-    objects = collections.defaultdict(list)
-    selector = pyarrow.fs.FileSelector(
-        f"{bucket}/topics/{topic}", recursive=True, allow_not_found=True)
+def list_objects(store, bucket, topics, faults):
+    """The objects of each topic and partition, by the offset in their names."""
+    name = re.compile(r"([^+]+)\+(\d+)\+(\d{10,})(?:\+(\d+))?\.json(?:\.gz|\.zst)?")
+    objects = {topic: collections.defaultdict(list) for topic in topics}
+    selector = pyarrow.fs.FileSelector(f"{bucket}/topics", recursive=True, allow_not_found=True)
     for info in store.get_file_info(selector):
         if info.type != pyarrow.fs.FileType.File:
             continue
-        match = name.fullmatch(info.path)
-        if match is None:
-            faults.append(f"{info.path}: no name of the default layout")
+        match = name.fullmatch(info.base_name)
+        if match is None or match[1] not in objects:
+            faults.append(f"{info.path}: no name of these topics")
             continue
-        partition, start = int(match[1]), int(match[2])
-        objects[partition].append(Object(start, info.path, info.mtime_ns / 1e9))
-    for found in objects.values():
-        found.sort()
+        last = None if match[4] is None else int(match[4])
+        found = Object(int(match[3]), last, info.path, info.mtime_ns / 1e9)
+        objects[match[1]][int(match[2])].append(found)
     return objects
 
 
+def lines(path, body, faults):
+    """The lines of an object, unpacked by its extension."""
+    if path.endswith(".gz"):
+        body = gzip.decompress(body)
+    elif path.endswith(".zst"):
+        with pyarrow.input_stream(pyarrow.py_buffer(body), compression="zstd") as stream:
+            body = stream.read()
+    *found, rest = body.split(b"\n")
+    if rest or not found:
+        faults.append(f"{path}: empty, or no line end behind the last line")
+    return found
+
+
 def compare(records, objects, read):
-    """What is wrong with one partition: its objects one behind the other are its records."""
-    faults, position = [], 0
-    for start, path, _ in objects:
-        *lines, rest = read(path).split(b"\n")
-        if rest or not lines:
-            faults.append(f"{path}: empty, or no line end behind the last line")
-        due = records[position:position + len(lines)]
-        if not due or due[0].offset != start:
-            faults.append(f"{path}: due is {due[0].offset if due else 'nothing'}")
-        for line, record in zip(lines, due):
-            if line != record.value:
-                faults.append(f"{path}: not the record at {record.offset}: {line[:80]!r}")
-                break
-        if len(due) < len(lines):
-            faults.append(f"{path}: {len(lines) - len(due)} lines behind the last record")
-        position += len(lines)
-    if position < len(records):
-        faults.append(f"{len(records) - position} records are in no object, "
-                      f"the last is {records[-1].offset}")
-    return faults[:FAULTS_MAX]
+    """What is wrong with one partition: each record is in one line of one object, in order."""
+    faults, strange = [], 0
+    times = collections.Counter()
+    for start, last, path, _ in sorted(objects, key=lambda one: (one.start, one.path)):
+        position = -1
+        for index, line in enumerate(lines(path, read(path), faults)):
+            offset = records.offsets.get(digest(line))
+            if offset is None:
+                strange += 1
+                faults.append(f"{path}: line {index} is no record: {line[:80]!r}")
+                continue
+            times[offset] += 1
+            if index == 0 and offset != start:
+                faults.append(f"{path}: it begins with the record at {offset}")
+            if offset <= position:
+                faults.append(f"{path}: the record at {offset} stands behind that at {position}")
+            position = offset
+        if last is not None and position != last:
+            faults.append(f"{path}: it ends with the record at {position}")
+    missing = [offset for offset in records.offsets.values() if offset not in times]
+    twice = [offset for offset in times if times[offset] > 1]
+    if missing:
+        faults.insert(0, f"{len(missing)} records are in no object, "
+                         f"from {min(missing)} to {max(missing)}")
+    if twice:
+        faults.insert(0, f"{len(twice)} records are there more than once, "
+                         f"from {min(twice)} to {max(twice)}")
+    counts = {"missing": len(missing), "strange": strange,
+              "doubles": sum(times.values()) - len(times)}
+    return counts, records.faults[:FAULTS_MAX] + faults[:FAULTS_MAX]
 
 
 def main():
@@ -95,14 +138,16 @@ def main():
         endpoint_override=endpoint, region=region, access_key=access, secret_key=secret)
 
     def read(path):
-        with store.open_input_stream(path) as stream:
+        with store.open_input_stream(path, compression=None) as stream:
             return stream.read()
 
     asking = Consumer({**kafka, "group.id": group})
-    report = {"records": 0, "objects": 0, "lag": 0, "behind_s": 0.0, "faults": []}
+    report = {"records": 0, "objects": 0, "lag": 0, "behind_s": 0.0, "missing": 0, "doubles": 0,
+              "strange": 0, "faults": []}
     faults = report["faults"]
+    listed = list_objects(store, bucket, topics, faults)
     for topic in topics:
-        found = list_topic(store, bucket, topic, faults)
+        found = listed[topic]
         partitions = sorted(asking.list_topics(topic, ANSWER_S).topics[topic].partitions)
         faults += [f"{topic}/{one}: no such partition" for one in found.keys() - set(partitions)]
         for partition in partitions:
@@ -110,15 +155,17 @@ def main():
             committed = asking.committed([place], ANSWER_S)[0].offset
             end = asking.get_watermark_offsets(place, ANSWER_S)[1]
             records, objects = read_partition(kafka, topic, partition), found[partition]
-            faults += [f"{topic}/{partition}: {fault}"
-                       for fault in compare(records, objects, read)]
-            if committed != end and records:
+            counts, wrong = compare(records, objects, read)
+            faults += [f"{topic}/{partition}: {fault}" for fault in wrong]
+            if committed != end and records.offsets:
                 faults.append(f"{topic}/{partition}: {committed} is committed, {end} is the end")
-            report["records"] += len(records)
+            for name, count in counts.items():
+                report[name] += count
+            report["records"] += len(records.offsets)
             report["objects"] += len(objects)
             report["lag"] += end - max(committed, 0)
-            if records and objects:
-                behind_s = objects[-1].time_s - records[-1].time_s
+            if records.offsets and objects:
+                behind_s = max(one.time_s for one in objects) - records.time_s
                 report["behind_s"] = max(report["behind_s"], behind_s)
     asking.close()
     json.dump(report, sys.stdout)

@@ -8,8 +8,6 @@ use super::{Jar, cache, fetch_go_program, fetch_jars, fetch_packages, fetch_whee
 
 /// MinIO, the second S3 server: other code than versitygw, as exact. Compiling takes 7 minutes.
 const MINIO_VERSION: &str = "v0.0.0-20260212201848-7aac2a2c5b7c";
-/// Clients of Kafka and S3 that the program does not use.
-const PYTHON_CLIENTS: [&str; 2] = ["confluent-kafka==2.16.1", "pyarrow==26.0.1"];
 /// The extension brings DuckDB's S3 client, which DuckDB itself would fetch from its own site.
 const DUCKDB: [&str; 2] = ["duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5"];
 /// No wheel: the archive holds Spark's jars, 400 MB, and nothing to compile.
@@ -34,13 +32,6 @@ pub fn minio() -> PathBuf {
     let package = format!("github.com/minio/minio@{MINIO_VERSION}");
     once(&folder, "MinIO", |folder| fetch_go_program(folder, &package));
     folder.join("minio")
-}
-
-/// Makes sure that Python's clients of Kafka and S3 are installed and returns that Python.
-pub fn python_clients() -> PathBuf {
-    let folder = cache().join("python-clients");
-    once(&folder, "confluent-kafka and pyarrow", |folder| fetch_wheels(folder, &PYTHON_CLIENTS));
-    folder.join("bin").join("python")
 }
 
 /// Makes sure that DuckDB is installed and returns its Python.

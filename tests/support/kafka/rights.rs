@@ -1,18 +1,12 @@
-//! Rights on topics, taken away and given back. rdkafka cannot ask for that, so requests go by hand.
+//! Rights on topics, taken away and given back. Requests go by hand.
 //!
 //! It owns: denying every client (all of them are nameless here) a topic.
 //! It does not own: the authorizer, which a cluster must be started with ([`AUTHORIZER`]).
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
-use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::create_acls_request::{AclCreation, CreateAclsRequest};
 use kafka_protocol::messages::delete_acls_request::{DeleteAclsFilter, DeleteAclsRequest};
-use kafka_protocol::messages::{
-    ApiKey, CreateAclsResponse, DeleteAclsResponse, RequestHeader, ResponseHeader,
-};
-use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
+use kafka_protocol::messages::{ApiKey, CreateAclsResponse, DeleteAclsResponse};
+use kafka_protocol::protocol::{Decodable, StrBytes};
 
 use super::Kafka;
 
@@ -22,7 +16,7 @@ pub const AUTHORIZER: [(&str, &str); 2] = [
     ("allow.everyone.if.no.acl.found", "true"),
 ];
 
-/// The last version without compact fields, whose header is of version 1 and is answered by 0.
+/// The last version without compact fields.
 const VERSION: i16 = 1;
 const TOPIC: i8 = 2;
 const LITERAL: i8 = 3;
@@ -42,7 +36,7 @@ impl Kafka {
             .with_operation(ALL)
             .with_permission_type(DENY);
         let request = CreateAclsRequest::default().with_creations(vec![creation]);
-        let mut answer = self.ask(ApiKey::CreateAcls, &request);
+        let mut answer = self.ask(ApiKey::CreateAcls, VERSION, &request);
         let answer = CreateAclsResponse::decode(&mut answer, VERSION).unwrap();
         assert!(answer.results.iter().all(|one| one.error_code == 0), "{answer:?}");
     }
@@ -57,32 +51,9 @@ impl Kafka {
             .with_permission_type(ANY);
         let filter = filter.with_principal_filter(None).with_host_filter(None);
         let request = DeleteAclsRequest::default().with_filters(vec![filter]);
-        let mut answer = self.ask(ApiKey::DeleteAcls, &request);
+        let mut answer = self.ask(ApiKey::DeleteAcls, VERSION, &request);
         let answer = DeleteAclsResponse::decode(&mut answer, VERSION).unwrap();
         let deleted = answer.filter_results.iter().map(|one| one.matching_acls.len());
         assert_eq!(deleted.sum::<usize>(), 1, "{answer:?}");
-    }
-
-    /// The body of a broker's answer.
-    fn ask(&self, api_key: ApiKey, request: &impl Encodable) -> Bytes {
-        let header = RequestHeader::default()
-            .with_request_api_key(api_key as i16)
-            .with_request_api_version(VERSION)
-            .with_correlation_id(1)
-            .with_client_id(Some(StrBytes::from_static_str("tests")));
-        let mut frame = BytesMut::new();
-        header.encode(&mut frame, 1).unwrap();
-        request.encode(&mut frame, VERSION).unwrap();
-        let mut broker = TcpStream::connect(self.bootstrap()).unwrap();
-        let length = u32::try_from(frame.len()).unwrap();
-        broker.write_all(&[&length.to_be_bytes(), frame.as_ref()].concat()).unwrap();
-        let mut length = [0; 4];
-        broker.read_exact(&mut length).unwrap();
-        let mut answer = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()];
-        broker.read_exact(&mut answer).unwrap();
-        let mut answer = Bytes::from(answer);
-        ResponseHeader::decode(&mut answer, 0).unwrap();
-        assert!(answer.has_remaining());
-        answer
     }
 }
