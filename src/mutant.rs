@@ -13,15 +13,29 @@ compile_error!("the feature `mutants` breaks rules on purpose: it is for tests, 
 pub enum Mutant {
     /// No plan: objects are published at once, and only the end is committed.
     NoPlan,
+    /// Rule 9: plans of the previous version are not read.
+    OwnVersionOnly,
+    /// Rule 9: metadata of a version that nobody knows is taken for another tool's.
+    UnknownVersionIsForeign,
+    /// Rule 11: a decision of `recover` is taken whatever is committed by then.
+    DecisionForAnyCommit,
 }
 
 impl Mutant {
-    pub const ALL: [Self; 1] = [Self::NoPlan];
+    pub const ALL: [Self; 4] = [
+        Self::NoPlan,
+        Self::OwnVersionOnly,
+        Self::UnknownVersionIsForeign,
+        Self::DecisionForAnyCommit,
+    ];
 
     /// Returns the name by which it is switched on (`SLUICE_MUTANT`).
     pub fn name(self) -> &'static str {
         match self {
             Self::NoPlan => "no-plan",
+            Self::OwnVersionOnly => "own-version-only",
+            Self::UnknownVersionIsForeign => "unknown-version-is-foreign",
+            Self::DecisionForAnyCommit => "decision-for-any-commit",
         }
     }
 
