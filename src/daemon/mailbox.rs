@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::engine::{Address, ObjectId, StopReason};
 use crate::kafka::ffi::{ClientHandle, Committed, QueueHandle, WorkerQueue};
 use crate::model::{SealReason, TopicPartition};
-use crate::s3::Answer;
+use crate::s3::{Answer, Etag};
 
 use super::settler::Settlement;
 
@@ -75,6 +75,11 @@ pub(super) enum Mail {
     Claim {
         address: Address,
         answer: Answer,
+    },
+    /// The claim of a stopped partition holds a decision that was not there before.
+    Decided {
+        address: Address,
+        claim: Etag,
     },
     /// The log's start and end, asked for because a position was out of range.
     Watermarks {

@@ -9,6 +9,7 @@
 mod ask;
 mod decide;
 mod latest;
+mod look;
 mod orders;
 mod silence;
 
@@ -25,16 +26,16 @@ use super::mailbox::{Mail, Mailbox};
 use super::run::Brokers;
 use super::said::Said;
 use super::stores::Stores;
-use crate::engine::{Address, CommittedOffset, Source, StopReason, Verdict};
+use crate::config::Settings;
+use crate::engine::{Address, CommittedOffset, Places, Source, StopReason, Verdict};
 use crate::kafka::admin::{Admin, is_denied};
 use crate::kafka::ffi::{ClientHandle, Committed, ErrorCode};
 use crate::model::{ClusterId, GroupId, Offset, TopicId, TopicPartition, Uptime};
 use crate::s3::{Claim, Claims, Etag};
 
-use decide::decide;
-pub(super) use decide::facts_of;
+use decide::{Asked, decide};
 use orders::Order;
-pub(super) use orders::{Request, Settler};
+pub(super) use orders::{Look, Request, Settler};
 use silence::Silence;
 
 /// One question to the brokers.
@@ -64,6 +65,7 @@ pub(super) struct SettlerOptions {
     pub(super) claims_prefix: String,
     pub(super) starts_at_end: bool,
     pub(super) brokers: Brokers,
+    pub(super) settings: Arc<Settings>,
 }
 
 /// A partition whose topic id is compared each minute.
@@ -164,6 +166,7 @@ impl SettlerLoop {
             Order::Watermarks { address, partition, mailbox } => {
                 self.out_of_range.push((address, partition, mailbox));
             }
+            Order::Look(look) => self.look(*look),
             Order::Topics(topics) => self.latest.topics_are(topics),
             Order::LookAtTopics => self.look_at = self.clock.uptime(),
             Order::Stop => return false,
@@ -285,13 +288,19 @@ impl SettlerLoop {
         let claims = Claims::new(&self.options.claims_prefix, &source.cluster, &self.options.group);
         let stores = Arc::clone(&self.stores);
         let gate = Arc::clone(&self.gate);
+        let layout = self.options.settings.for_topic(&source.partition.topic).layout;
+        let places = Places {
+            prefix: layout.prefix.clone(),
+            quarantine_prefix: layout.quarantine_prefix.clone(),
+        };
         self.stores.runtime().spawn(async move {
             let result = match claims {
                 Ok(claims) => {
                     let committed = committed
                         .offset
                         .map(|offset| CommittedOffset { offset, metadata: committed.metadata });
-                    decide(&stores, &claims, source, committed, start).await
+                    let asked = Asked { source, committed, start, places };
+                    decide(&stores, &claims, asked).await
                 }
                 Err(error) => Some(Err(StopReason::Claim {
                     key: "s3.claims_prefix".to_owned(),

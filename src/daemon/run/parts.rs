@@ -183,12 +183,13 @@ impl Parts {
     }
 }
 
-fn settler_options(settings: &Settings, brokers: Brokers) -> SettlerOptions {
+fn settler_options(settings: &Arc<Settings>, brokers: Brokers) -> SettlerOptions {
     SettlerOptions {
         group: settings.kafka.group_id.clone(),
         claims_prefix: settings.s3.claims_prefix.clone(),
         brokers,
         starts_at_end: settings.kafka.start == Start::Latest,
+        settings: Arc::clone(settings),
     }
 }
 
