@@ -10,7 +10,7 @@ use crate::command::verdict::Verdict;
 /// What was found. The names are for machines too: they stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::command::verify) enum Kind {
+pub(in crate::command) enum Kind {
     Configuration,
     Unreachable,
     Topic,
@@ -39,7 +39,7 @@ pub(in crate::command::verify) enum Kind {
 pub(super) const KIND_CHARS: usize = "missing_records".len();
 
 impl Kind {
-    pub(in crate::command::verify) fn verdict(self) -> Verdict {
+    pub(in crate::command) fn verdict(self) -> Verdict {
         match self {
             Self::Configuration => Verdict::Config,
             Self::Unreachable => Verdict::Unreachable,
