@@ -18,7 +18,7 @@ mod name;
 mod pinpoint;
 mod resume;
 #[cfg(test)]
-mod sample;
+pub(super) mod sample;
 pub(super) mod survey;
 mod walk;
 

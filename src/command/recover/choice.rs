@@ -168,7 +168,10 @@ fn judge(found: &Evidence, target: Target) -> Result<Proposal, Refused> {
     let text = target.replays.as_ref().map_or_else(|| empty.encode(), Plan::encode);
     let committed = found.committed.as_ref();
     let is_there = committed.is_some_and(|committed| committed.offset == target.start);
-    if is_there && target.replays == found.pending() && found.standing() == Standing::Goes {
+    if is_there
+        && target.replays == found.pending()
+        && matches!(found.standing(), Standing::Goes | Standing::Pending)
+    {
         return Err(Refused::Stands);
     }
     let decision = if target.was_committed && !found.is_recreated() {
@@ -217,3 +220,6 @@ fn places_for(found: &Evidence, target: &Target) -> Result<Option<Below>, Refuse
         quarantine_prefix: places.quarantine_prefix.clone(),
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,6 +70,8 @@ pub(super) struct Evidence {
 pub(super) enum Standing {
     /// Nothing here needs a person.
     Goes,
+    /// A plan is pending: the daemon finishes it, or has stopped because it cannot.
+    Pending,
     /// The claim holds a decision, and its owner takes it within a minute.
     Decided,
     Needs(StopReason),
@@ -188,6 +190,7 @@ impl Evidence {
             Some(position) if position > log_end => {
                 Standing::Needs(StopReason::AheadOfLog { position, log_end })
             }
+            Some(_) | None if self.pending().is_some() => Standing::Pending,
             Some(_) | None => Standing::Goes,
         }
     }

@@ -40,6 +40,10 @@ pub(super) fn lines(found: &Evidence, standing: &Standing, came: &Came) -> Vec<S
     let partition = &found.source.partition;
     let mut lines = vec![match standing {
         Standing::Goes => format!("{partition} needs no decision"),
+        Standing::Pending => format!(
+            "{partition} has a pending plan; if its daemon says that it cannot be finished, decide \
+             with `--partition {partition}`"
+        ),
         Standing::Decided => format!("{partition} is decided; its owner takes it within a minute"),
         Standing::Needs(reason) => format!("{partition} needs a decision: {reason}"),
     }];
@@ -171,6 +175,7 @@ pub(super) fn document(found: &Evidence, standing: &Standing, came: &Came) -> Va
     let partition = &found.source.partition;
     let (state, reason) = match standing {
         Standing::Goes => ("goes", None),
+        Standing::Pending => ("pending", None),
         Standing::Decided => ("decided", None),
         Standing::Needs(reason) => ("needs_decision", Some(reason)),
     };

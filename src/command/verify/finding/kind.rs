@@ -145,7 +145,9 @@ impl Kind {
             Self::Topic => {
                 "correct `kafka.topics`, or grant `Read` and `Describe` on it to this user"
             }
-            Self::Commit => "see that `kafka.group_id` is the daemon's, and what its log says",
+            Self::Commit => {
+                "see that `kafka.group_id` is the daemon's, then what `sluice recover` says"
+            }
             Self::MissingRecords => {
                 "look for it in the bucket's versions or a backup; if a former layout wrote it \
                  elsewhere, add `--prefix`"
@@ -162,7 +164,10 @@ impl Kind {
             Self::Changed => "run again when that is over",
             Self::NotOurs => "move it to another prefix",
             Self::OtherGroup => "give each its own `layout.prefix`",
-            Self::OtherTopic => "move it away if it is not wanted any more",
+            Self::OtherTopic => {
+                "move it away if it is not wanted any more; if partitions stopped, see \
+                 `sluice recover`"
+            }
             Self::BadMetadata => {
                 "restore it from the bucket's versions, or verify with the newer release"
             }
