@@ -49,8 +49,8 @@ pub struct Places {
 pub enum Declined {
     #[error("another commit stands now than the one that it is about")]
     OtherCommit,
-    #[error("it is about another cluster or topic ({found}, now {expected})")]
-    OtherSource { found: String, expected: String },
+    #[error("it is about another cluster or topic: {0}")]
+    OtherSource(StopReason),
     #[error("its text is no plan for {start}")]
     Text { start: Offset },
     /// It stands and cannot be carried out here.
@@ -99,32 +99,23 @@ fn promised(source: &Source, decision: &Decision) -> Result<Metadata, Declined> 
         pin: true,
     };
     let Some(text) = &decision.text else {
-        check_topic(source, decision.topic_id).map_err(of_another)?;
+        check_topic(source, decision.topic_id).map_err(Declined::OtherSource)?;
         return Ok(Metadata::Empty(pin));
     };
     match Metadata::parse(text.as_bytes()) {
         Ok(Metadata::Plan(plan)) if plan.range.start() == start => {
             let Plan { cluster, topic_id, .. } = plan.as_ref();
-            check_source(source, cluster.as_str(), *topic_id).map_err(of_another)?;
+            check_source(source, cluster.as_str(), *topic_id).map_err(Declined::OtherSource)?;
             Ok(Metadata::Plan(plan))
         }
         Ok(Metadata::Empty(empty)) if empty.offset == start => {
-            check_source(source, empty.cluster.as_str(), empty.topic_id).map_err(of_another)?;
+            check_source(source, empty.cluster.as_str(), empty.topic_id)
+                .map_err(Declined::OtherSource)?;
             Ok(Metadata::Empty(pin))
         }
         Ok(Metadata::Plan(_) | Metadata::Empty(_) | Metadata::Foreign) | Err(_) => {
             Err(Declined::Text { start })
         }
-    }
-}
-
-fn of_another(reason: StopReason) -> Declined {
-    match reason {
-        StopReason::OtherSource { found, expected, .. }
-        | StopReason::TopicRecreated { found, expected } => {
-            Declined::OtherSource { found, expected }
-        }
-        reason => Declined::Stop(reason),
     }
 }
 

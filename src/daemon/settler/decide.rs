@@ -94,9 +94,7 @@ fn judge(
         }
         Err(Declined::Stop(reason)) => Err(reason),
         Err(
-            declined @ (Declined::OtherCommit
-            | Declined::OtherSource { .. }
-            | Declined::Text { .. }),
+            declined @ (Declined::OtherCommit | Declined::OtherSource(_) | Declined::Text { .. }),
         ) => {
             warn!(%partition, why = %declined, "a decision of `sluice recover` does not apply");
             let verdict = settled()?;
