@@ -8,6 +8,7 @@ pub mod demo;
 pub mod emulate;
 pub mod posts;
 pub mod progress;
+pub mod recover;
 pub mod run;
 pub mod settings;
 pub mod verdict;
@@ -35,6 +36,7 @@ enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
     Verify(verify::Arguments),
+    Recover(recover::Arguments),
     Demo(demo::Arguments),
     Emulate(emulate::Arguments),
 }
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::main(&common, &arguments),
         Command::Check(arguments) => check::main(&common, &arguments),
         Command::Verify(arguments) => verify::main(&common, &arguments),
+        Command::Recover(arguments) => recover::main(&common, &arguments),
         Command::Demo(arguments) => demo::main(&common, &arguments),
         Command::Emulate(arguments) => emulate::main(&common, &arguments),
     };

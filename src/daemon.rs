@@ -11,6 +11,7 @@
 //! - the upload runtime: S3, HTTP.
 
 mod budget;
+pub mod claimed;
 mod clock;
 pub mod connect;
 mod gate;

@@ -1,7 +1,7 @@
 //! The pure core: records go in, objects, plans and commits come out. No I/O, clock or randomness.
 //!
 //! It owns: the state machine of a partition (`Partition`), the one way to commits (`Committer`),
-//! where to start (`settle`), the plan and its text, the digest.
+//! where to start (`settle`, `decision`), the plan and its text, the digest.
 //! It does not own: the threads that drive the machines, the edges that carry their actions out.
 //!
 //! Why not one machine for all partitions: nothing but commits and memory is shared, and those
@@ -11,6 +11,7 @@
 
 mod batch;
 mod committer;
+mod decision;
 mod digest;
 mod object;
 mod partition;
@@ -25,6 +26,7 @@ pub use committer::{
     Address, CommitAnswer, CommitEntry, CommitRequest, Committer, FREEZE_MAX, FaultCode,
     GroupProtocol, Membership, Outcome,
 };
+pub use decision::{Decision, Declined, Places, Replaces, take};
 pub use digest::{Digest, DigestEntry};
 pub use object::{ObjectDescription, ObjectId, ObjectSizes, PART_BYTES_MIN, PARTS_MAX};
 pub use partition::{

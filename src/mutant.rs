@@ -61,10 +61,16 @@ pub enum Mutant {
     LostUploadsAreIgnored,
     /// Rule 19: messages that were struck out are handed in all the same.
     StruckOutIsRead,
+    /// Rule 9: plans of the previous version are not read.
+    OwnVersionOnly,
+    /// Rule 9: metadata of a version that nobody knows is taken for another tool's.
+    UnknownVersionIsForeign,
+    /// Rule 11: a decision of `recover` is taken whatever is committed by then.
+    DecisionForAnyCommit,
 }
 
 impl Mutant {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::NoPlan,
         Self::CommitsWithoutMetadata,
         Self::TokensOutliveRevoke,
@@ -90,6 +96,9 @@ impl Mutant {
         Self::BadRecordsAreDropped,
         Self::LostUploadsAreIgnored,
         Self::StruckOutIsRead,
+        Self::OwnVersionOnly,
+        Self::UnknownVersionIsForeign,
+        Self::DecisionForAnyCommit,
     ];
 
     /// Returns the name by which it is switched on (`SLUICE_MUTANT`).
@@ -120,6 +129,9 @@ impl Mutant {
             Self::BadRecordsAreDropped => "bad-records-are-dropped",
             Self::LostUploadsAreIgnored => "lost-uploads-are-ignored",
             Self::StruckOutIsRead => "struck-out-is-read",
+            Self::OwnVersionOnly => "own-version-only",
+            Self::UnknownVersionIsForeign => "unknown-version-is-foreign",
+            Self::DecisionForAnyCommit => "decision-for-any-commit",
         }
     }
 
@@ -135,8 +147,9 @@ impl Mutant {
             Self::EndOfLogPassesOpenBatch | Self::SilentEndsAreNotCommitted => 6,
             Self::ReadsUncommitted => 7,
             Self::ClaimIsNotAsked => 8,
-            Self::TopicIdIsNotCompared => 9,
+            Self::TopicIdIsNotCompared | Self::OwnVersionOnly | Self::UnknownVersionIsForeign => 9,
             Self::LossForgetsMemory => 10,
+            Self::DecisionForAnyCommit => 11,
             Self::PendingPlanIsForgotten | Self::PlanUnderNewLayout => 12,
             Self::DigestIsNotCompared => 13,
             Self::PassesEndEarly => 14,

@@ -28,8 +28,8 @@ use crate as subject;
 pub use aws::{AwsStores, LeftUploads, S3Options, StaticCredentials, StoresError};
 pub use cancel::{Cancellation, Canceller, cancellation};
 pub use claim::{
-    CLAIM_BYTES_MAX, Claim, ClaimError, Claims, Decision, GROUP_OBJECT_BYTES_MAX, GroupObject,
-    MetadataDigest, Recovery, ReplacedCommit, TopicEnds,
+    Below, CLAIM_BYTES_MAX, Claim, ClaimError, Claims, Decision, GROUP_OBJECT_BYTES_MAX,
+    GroupObject, MetadataDigest, Recovery, ReplacedCommit, TopicEnds,
 };
 pub use error::{Healing, Operation, StoreError, StoreErrorKind};
 pub use metadata::{

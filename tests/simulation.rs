@@ -161,6 +161,19 @@ fn catch(mutant: Mutant) -> Catch {
         Mutant::FirstIsNotAlone => Test(
             "engine::partition::tests::rules::the_first_batch_of_an_assignment_publishes_its_first_record_alone",
         ),
+        Mutant::TopicIdIsNotCompared => {
+            Test("engine::settle::tests::metadata_or_a_claim_of_another_topic_id_stops")
+        }
+        Mutant::PassesEndEarly => Test(
+            "engine::partition::tests::passes::the_first_pass_only_counts_and_each_later_one_writes_what_fits",
+        ),
+        Mutant::OwnVersionOnly => {
+            Test("engine::plan::tests::the_previous_version_is_read_as_the_same_plan")
+        }
+        Mutant::UnknownVersionIsForeign => Test("engine::plan::tests::says_which_release_reads_it"),
+        Mutant::DecisionForAnyCommit => {
+            Test("engine::decision::tests::it_is_not_taken_over_another_commit")
+        }
         _ => Simulation(0),
     }
 }

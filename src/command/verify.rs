@@ -7,19 +7,19 @@
 //! It writes nothing, to neither of them, and never joins the group. Daemons may run: commits are
 //! read before the bucket is listed, and what lies behind them is left out.
 
-mod bucket;
+pub(super) mod bucket;
 mod compare;
-mod content;
+pub(super) mod content;
 mod expected;
-mod finding;
-mod inventory;
+pub(super) mod finding;
+pub(super) mod inventory;
 mod judge;
 mod name;
 mod pinpoint;
 mod resume;
 #[cfg(test)]
-mod sample;
-mod survey;
+pub(super) mod sample;
+pub(super) mod survey;
 mod walk;
 
 use std::path::PathBuf;
@@ -139,7 +139,7 @@ fn end(report: &mut Report, error: &Ended) {
     report.add(Finding::new(kind, "comparison", error.to_string()));
 }
 
-fn connect(settings: &Settings, report: &mut Report) -> Option<(Runtime, Store)> {
+pub(super) fn connect(settings: &Settings, report: &mut Report) -> Option<(Runtime, Store)> {
     let s3 = &settings.s3;
     say(&match &s3.endpoint {
         Some(endpoint) => format!("asking S3 at {endpoint} ..."),

@@ -18,7 +18,7 @@ use crate::engine::{Address, ObjectId, StopReason};
 use crate::kafka::ffi::Committed;
 use crate::kafka::seat::Fetcher;
 use crate::model::{SealReason, TopicPartition};
-use crate::s3::Answer;
+use crate::s3::{Answer, Etag};
 
 use super::settler::Settlement;
 
@@ -76,6 +76,11 @@ pub(super) enum Mail {
     Claim {
         address: Address,
         answer: Answer,
+    },
+    /// The claim of a stopped partition holds a decision that was not there before.
+    Decided {
+        address: Address,
+        claim: Etag,
     },
     /// The log's start and end, asked for because a position was out of range.
     Watermarks {

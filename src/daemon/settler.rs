@@ -9,6 +9,7 @@
 mod ask;
 mod decide;
 mod latest;
+mod look;
 mod orders;
 mod silence;
 
@@ -25,15 +26,15 @@ use super::mailbox::{Mail, Mailbox};
 use super::run::Brokers;
 use super::said::Said;
 use super::stores::Stores;
-use crate::engine::{Address, CommittedOffset, Source, StopReason, Verdict};
+use crate::config::Settings;
+use crate::engine::{Address, CommittedOffset, Places, Source, StopReason, Verdict};
 use crate::kafka::admin::{Admin, is_denied};
 use crate::kafka::ffi::{ClientHandle, Committed, ErrorCode};
 use crate::model::{ClusterId, GroupId, Offset, TopicId, TopicPartition, Uptime};
 use crate::s3::{Claim, Claims, Etag};
 
-use decide::decide;
-pub(super) use decide::facts_of;
-pub(super) use orders::{Order, Request, Settler};
+use decide::{Asked, decide};
+pub(super) use orders::{Look, Order, Request, Settler};
 use silence::Silence;
 
 /// One question to the brokers.
@@ -63,6 +64,7 @@ pub(super) struct SettlerOptions {
     pub(super) claims_prefix: String,
     pub(super) starts_at_end: bool,
     pub(super) brokers: Brokers,
+    pub(super) settings: Arc<Settings>,
 }
 
 /// A partition whose topic id is compared each minute.
@@ -163,6 +165,7 @@ impl SettlerLoop {
             Order::Watermarks { address, partition, mailbox } => {
                 self.out_of_range.push((address, partition, mailbox));
             }
+            Order::Look(look) => self.look(*look),
             Order::Topics(topics) => self.latest.topics_are(topics),
             Order::LookAtTopics => self.look_at = self.clock.uptime(),
             Order::Stop => return false,
@@ -366,8 +369,13 @@ pub(super) async fn decide_from(
     options: SettlerOptions,
 ) -> Option<Result<Settlement, StopReason>> {
     let KafkaFacts { source, committed, start } = facts;
+    let layout = options.settings.for_topic(&source.partition.topic).layout;
+    let places = Places {
+        prefix: layout.prefix.clone(),
+        quarantine_prefix: layout.quarantine_prefix.clone(),
+    };
     match Claims::new(&options.claims_prefix, &source.cluster, &options.group) {
-        Ok(claims) => decide(&stores, &claims, source, committed, start).await,
+        Ok(claims) => decide(&stores, &claims, Asked { source, committed, start, places }).await,
         Err(error) => {
             let (key, found) = ("s3.claims_prefix".to_owned(), error.to_string());
             Some(Err(StopReason::Claim { key, found }))

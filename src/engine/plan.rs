@@ -1,24 +1,28 @@
 //! The plan and the empty plan: what travels as the metadata of Kafka's offset commits.
 //!
-//! It owns: their text, its strict parser, the checks of protocol rule 9.
+//! It owns: their text in each version that is read, its strict parser, the checks of protocol
+//! rule 9.
 //! It does not own: the layout's own text, nor what is done with a plan.
 //!
 //! One line of ASCII: `sluice/1 plan b=.. s=.. e=.. o=.. n=.. c=.. t=.. l=.. d=..` or
 //! `sluice/1 none s=.. c=.. t=.. p=..`. Everything read back is input from outside. The last field
 //! has a fixed length, so that no beginning of a plan is one.
 
+mod version;
+
 use thiserror::Error;
 
 use super::Digest;
 use crate::layout::Layout;
 use crate::model::{BatchId, ClusterId, Offset, OffsetRange, Timestamp, TopicId};
+use crate::mutant::Mutant;
+use version::Version;
 
 /// Kafka's `offset.metadata.max.bytes` is 4,096 UTF-16 units by default; operators lower it, so
 /// plans stay far below.
 pub const PLAN_BYTES_MAX: usize = 1_200;
 
 const FAMILY: &str = "sluice/";
-const VERSION: &str = "1";
 
 /// The written promise that `range` will be published with `layout`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +63,8 @@ pub enum Metadata {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MetadataError {
     #[error(
-        "version `{found}` is not one that this release reads (it reads `1`): run the release that wrote it, or a newer one"
+        "version `{found}` is not one that this release reads (it reads {}): run the release that wrote it, or a newer one",
+        Version::all()
     )]
     Version { found: String },
     #[error("kind `{found}` is neither `plan` nor `none`")]
@@ -77,11 +82,16 @@ pub enum MetadataError {
 impl Plan {
     /// Returns the plan's text.
     pub fn encode(&self) -> String {
+        self.encode_as(Version::WRITTEN)
+    }
+
+    fn encode_as(&self, version: Version) -> String {
         format!(
-            "{FAMILY}{VERSION} plan b={} s={} e={} o={} n={} c={} t={} l={} d={}",
+            "{FAMILY}{} plan b={} s={} {} o={} n={} c={} t={} l={} d={}",
+            version.name(),
             self.batch,
             self.range.start(),
-            self.range.end(),
+            version.end_of(self.range),
             self.opened.millis(),
             self.records,
             self.cluster,
@@ -95,8 +105,13 @@ impl Plan {
 impl EmptyPlan {
     /// Returns the empty plan's text.
     pub fn encode(&self) -> String {
+        self.encode_as(Version::WRITTEN)
+    }
+
+    fn encode_as(&self, version: Version) -> String {
         format!(
-            "{FAMILY}{VERSION} none s={} c={} t={} p={}",
+            "{FAMILY}{} none s={} c={} t={} p={}",
+            version.name(),
             self.offset,
             self.cluster,
             self.topic_id,
@@ -114,12 +129,15 @@ impl Metadata {
         }
         let text = String::from_utf8_lossy(bytes);
         let mut fields = Fields { rest: text.strip_prefix(FAMILY) };
-        let version = fields.word();
-        if version != VERSION {
-            return Err(MetadataError::Version { found: shown(version) });
-        }
+        let found = fields.word();
+        let Some(version) = Version::named(found) else {
+            if Mutant::UnknownVersionIsForeign.is_on() {
+                return Ok(Self::Foreign);
+            }
+            return Err(MetadataError::Version { found: shown(found) });
+        };
         let parsed = match fields.word() {
-            "plan" => Self::Plan(Box::new(fields.plan()?)),
+            "plan" => Self::Plan(Box::new(fields.plan(version)?)),
             "none" => Self::Empty(fields.empty_plan()?),
             kind => return Err(MetadataError::Kind { found: shown(kind) }),
         };
@@ -163,10 +181,10 @@ impl<'a> Fields<'a> {
         parse(value).ok_or_else(|| MetadataError::Field { field: name, value: shown(value) })
     }
 
-    fn plan(&mut self) -> Result<Plan, MetadataError> {
+    fn plan(&mut self, version: Version) -> Result<Plan, MetadataError> {
         let batch = self.field("b", BatchId::parse)?;
         let start = self.field("s", offset)?;
-        let range = self.field("e", |text| OffsetRange::new(start, offset(text)?).ok())?;
+        let range = self.field(version.end_field(), |text| version.range(start, text))?;
         let opened = self.field("o", |text| exact(text).map(Timestamp::from_millis))?;
         let records = self.field("n", exact)?;
         let cluster = self.field("c", |text| ClusterId::new(text).ok())?;

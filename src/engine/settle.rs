@@ -53,6 +53,8 @@ pub enum ClaimStep {
     /// The commit was ours and no claim stood: another bucket, or somebody deleted it. Worth a
     /// warning.
     CreateAfterLoss,
+    /// It is written as it now is: without the decision of `recover` that it held.
+    Strike,
 }
 
 /// Decides where to start. `start` is where a partition begins that nobody has committed for.
@@ -109,7 +111,11 @@ fn pinned(source: &Source, offset: Offset) -> Verdict {
     Verdict { offset, metadata, pending: None, must_pin: true, claim: ClaimStep::Create }
 }
 
-fn check_source(source: &Source, cluster: &str, topic_id: TopicId) -> Result<(), StopReason> {
+pub(super) fn check_source(
+    source: &Source,
+    cluster: &str,
+    topic_id: TopicId,
+) -> Result<(), StopReason> {
     if cluster != source.cluster.as_str() {
         return Err(StopReason::OtherSource {
             what: "cluster",
@@ -120,7 +126,7 @@ fn check_source(source: &Source, cluster: &str, topic_id: TopicId) -> Result<(),
     check_topic(source, topic_id)
 }
 
-fn check_topic(source: &Source, found: TopicId) -> Result<(), StopReason> {
+pub(super) fn check_topic(source: &Source, found: TopicId) -> Result<(), StopReason> {
     let expected = source.topic_id;
     let is_other = found.is_known() && expected.is_known() && found != expected;
     if is_other && !Mutant::TopicIdIsNotCompared.is_on() {

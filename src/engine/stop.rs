@@ -106,6 +106,10 @@ pub enum StopReason {
     )]
     TopicRecreated { found: String, expected: String },
     #[error(
+        "`sluice recover` decided that this partition goes on below `layout.prefix` = `{prefix}` and `quarantine.prefix` = `{quarantine_prefix}`, which this configuration does not have: set them and start the daemon again, or decide anew"
+    )]
+    DecidedElsewhere { prefix: String, quarantine_prefix: String },
+    #[error(
         "a member with client id `{client_id}` consumes in this group: the old consumer still runs; stop it first"
     )]
     ForeignMember { client_id: String },
@@ -166,6 +170,7 @@ impl StopReason {
             Self::OffsetsReset { .. } => "offsets_reset",
             Self::Claim { .. } => "claim",
             Self::TopicRecreated { .. } => "topic_recreated",
+            Self::DecidedElsewhere { .. } => "decided_elsewhere",
             Self::ForeignMember { .. } => "foreign_member",
             Self::NotAllowed { .. } => "not_allowed",
             Self::OtherBucket { .. } => "other_bucket",

@@ -16,8 +16,9 @@ use super::line::{LineError, Lines, percent_decode, percent_encode};
 use super::metadata::{PlanText, parse_number, parse_offset};
 use crate::model::{Offset, TopicId};
 
-/// Two plans of 1,200 bytes, each byte encoded as three, and 500 bytes of the rest.
-pub const CLAIM_BYTES_MAX: usize = 2 * 3 * super::metadata::PLAN_BYTES_MAX + 500;
+/// Two plans of 1,200 bytes and two prefixes of a key's 1,024, each byte encoded as three, and 500
+/// bytes of the rest.
+pub const CLAIM_BYTES_MAX: usize = 2 * 3 * (super::metadata::PLAN_BYTES_MAX + 1_024) + 500;
 
 const VERSION: &str = "1";
 
@@ -38,6 +39,16 @@ pub struct Claim {
 pub struct Recovery {
     pub decision: Decision,
     pub replaces: ReplacedCommit,
+    /// What lies in the bucket would be written again: it is taken only by a daemon that writes
+    /// below these.
+    pub below: Option<Below>,
+}
+
+/// Prefixes that were unused when a decision was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Below {
+    pub prefix: String,
+    pub quarantine_prefix: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +69,16 @@ pub enum ReplacedCommit {
 /// 128 bits of the digest of a commit's metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MetadataDigest(u128);
+
+impl ReplacedCommit {
+    /// Returns the name of a commit, or of there being none.
+    pub fn of(committed: Option<(Offset, &[u8])>) -> Self {
+        committed.map_or(Self::None, |(offset, metadata)| Self::Offset {
+            offset,
+            metadata: MetadataDigest::of(metadata),
+        })
+    }
+}
 
 impl MetadataDigest {
     /// Digests the metadata as Kafka returned it.
@@ -130,6 +151,10 @@ impl Recovery {
                 out.push_str(&format!("replaces {offset} {:032x}\n", metadata.0));
             }
         }
+        if let Some(Below { prefix, quarantine_prefix }) = &self.below {
+            let [prefix, quarantine] = [prefix, quarantine_prefix].map(|one| percent_encode(one));
+            out.push_str(&format!("below {prefix} {quarantine}\n"));
+        }
     }
 
     fn parse(lines: &mut Lines<'_>) -> Result<Option<Self>, LineError> {
@@ -143,7 +168,11 @@ impl Recovery {
         };
         let value = lines.take("replaces")?;
         let replaces = parse_replaced(value).ok_or_else(|| lines.fault("replaces"))?;
-        Ok(Some(Self { decision, replaces }))
+        let below = match lines.take_if("below") {
+            Some(value) => Some(parse_below(value).ok_or_else(|| lines.fault("below"))?),
+            None => None,
+        };
+        Ok(Some(Self { decision, replaces, below }))
     }
 }
 
@@ -162,6 +191,11 @@ fn parse_replaced(value: &str) -> Option<ReplacedCommit> {
     let (offset, digest) = value.split_once(' ')?;
     let (offset, metadata) = (parse_offset(offset)?, MetadataDigest::parse(digest)?);
     Some(ReplacedCommit::Offset { offset, metadata })
+}
+
+fn parse_below(value: &str) -> Option<Below> {
+    let (prefix, quarantine) = value.split_once(' ')?;
+    Some(Below { prefix: percent_decode(prefix)?, quarantine_prefix: percent_decode(quarantine)? })
 }
 
 fn parse_plan(text: &str) -> Option<PlanText> {

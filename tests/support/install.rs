@@ -17,6 +17,8 @@ use super::kafka::record_classes;
 /// versitygw, the S3 server of the tests: exact in every race of conditional writes.
 pub const VERSITYGW_VERSION: &str = "v1.8.0";
 
+/// `kafka-consumer-groups` and the others, the newest there are.
+const KAFKA_TOOLS_VERSION: &str = "4.3.1";
 /// versitygw's own demand; Debian 12 has Go 1.19.
 const GO_MINOR_MIN: u32 = 25;
 /// Go as a wheel, for machines without it or with an older one.
@@ -80,6 +82,14 @@ pub fn kafka(release: KafkaRelease) {
     once(&release.class_archive(), "the archive of Kafka's classes", |archive| {
         record_classes(release, archive);
     });
+}
+
+/// Makes sure that Kafka's command line tools are installed and returns their class path.
+pub fn kafka_tools() -> String {
+    let folder = cache().join(format!("kafka-tools-{KAFKA_TOOLS_VERSION}"));
+    let tools = Jar::new("org.apache.kafka", "kafka-tools", KAFKA_TOOLS_VERSION);
+    once(&folder, "Kafka's tools", |folder| fetch_jars(folder, &[tools]));
+    folder.join("libs").join("*").display().to_string()
 }
 
 /// Makes sure that versitygw is installed and returns its path.

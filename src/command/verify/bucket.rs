@@ -23,16 +23,19 @@ type Answer = (ObjectKey, Result<Found, StoreError>);
 
 /// What is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Scope {
+pub(in crate::command) struct Scope {
     /// Each ends in `/`, but for the whole bucket; none lies in another.
-    pub(super) prefixes: BTreeSet<String>,
+    pub(in crate::command) prefixes: BTreeSet<String>,
     /// Claims and what `check` writes: no data.
-    pub(super) claims_prefix: String,
+    pub(in crate::command) claims_prefix: String,
 }
 
 impl Scope {
     /// Returns the scope of these prefixes, as they are written in the file.
-    pub(super) fn new<'a>(prefixes: impl Iterator<Item = &'a str>, claims_prefix: &str) -> Self {
+    pub(in crate::command) fn new<'a>(
+        prefixes: impl Iterator<Item = &'a str>,
+        claims_prefix: &str,
+    ) -> Self {
         let with_slash = |prefix: &str| match prefix.trim_end_matches('/') {
             "" => String::new(),
             prefix => format!("{prefix}/"),
@@ -48,7 +51,7 @@ impl Scope {
 
 /// Puts every object into the inventory; what cannot be asked is a finding. An error means that
 /// the store gives no answers.
-pub(super) async fn look(
+pub(in crate::command) async fn look(
     store: &Store,
     scope: &Scope,
     inventory: &mut Inventory,

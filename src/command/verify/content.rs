@@ -29,7 +29,7 @@ const ATTEMPTS_MAX: u32 = 6;
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// Makes a request again while time may heal it. What needs a person is an answer here.
-pub(super) async fn ask<T, R>(mut request: impl FnMut() -> R) -> Result<T, StoreError>
+pub(in crate::command) async fn ask<T, R>(mut request: impl FnMut() -> R) -> Result<T, StoreError>
 where
     R: Future<Output = Result<T, StoreError>>,
 {
@@ -46,7 +46,7 @@ where
 }
 
 /// Returns whether the store gives no answers at all, so that going on makes no sense.
-pub(super) fn is_store_away(error: &StoreError) -> bool {
+pub(in crate::command) fn is_store_away(error: &StoreError) -> bool {
     let is_denied = error.kind == StoreErrorKind::AccessDenied;
     error.kind.healing() != Healing::Never && !is_denied
 }

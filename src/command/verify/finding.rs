@@ -16,7 +16,7 @@ use crate::command::verdict::{Verdict, exit_code};
 use crate::model::Offset;
 
 use kind::KIND_CHARS;
-pub(super) use kind::Kind;
+pub(in crate::command) use kind::Kind;
 
 /// So many of each kind are shown and kept, the rest is counted: a reader needs the first, and a
 /// prefix may hold a million strangers.
@@ -24,8 +24,8 @@ const KEPT_MAX: u64 = 100;
 
 /// One finding. Never holds anything of a record's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Finding {
-    pub(super) kind: Kind,
+pub(in crate::command) struct Finding {
+    pub(in crate::command) kind: Kind,
     /// `topic/partition`, or what else it is about.
     pub(super) place: String,
     /// The offsets that it is about: from `start`, up to and without `end`.
@@ -36,7 +36,11 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(kind: Kind, place: impl fmt::Display, what: impl Into<String>) -> Self {
+    pub(in crate::command) fn new(
+        kind: Kind,
+        place: impl fmt::Display,
+        what: impl Into<String>,
+    ) -> Self {
         let (place, what) = (place.to_string(), what.into());
         Self { kind, place, start: None, end: None, key: None, what }
     }
@@ -122,7 +126,7 @@ impl fmt::Display for Compared {
 
 /// How it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(in crate::command) enum Shown {
     /// Each as soon as it is found.
     Text,
     /// All at the end, as one document.
@@ -131,7 +135,7 @@ pub(super) enum Shown {
 
 /// Everything found so far.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(in crate::command) struct Report {
     shown: Shown,
     counts: BTreeMap<Kind, u64>,
     findings: Vec<Finding>,
@@ -149,11 +153,11 @@ struct Document<'a> {
 }
 
 impl Report {
-    pub(super) fn new(shown: Shown) -> Self {
+    pub(in crate::command) fn new(shown: Shown) -> Self {
         Self { shown, counts: BTreeMap::new(), findings: Vec::new(), compared: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, finding: Finding) {
+    pub(in crate::command) fn add(&mut self, finding: Finding) {
         let count = self.counts.entry(finding.kind).or_default();
         *count += 1;
         if *count > KEPT_MAX {
@@ -176,6 +180,11 @@ impl Report {
             Shown::Text => progress::suspended(|| print(line)),
             Shown::Json => {}
         }
+    }
+
+    /// Returns what was found, the first of each kind.
+    pub(in crate::command) fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 
     #[cfg(test)]

@@ -18,40 +18,40 @@ use crate::s3::{Found, MetadataError, ObjectMetadata, PlanText};
 
 /// An object of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Object {
-    pub(super) key: ObjectKey,
-    pub(super) size: u64,
+pub(in crate::command) struct Object {
+    pub(in crate::command) key: ObjectKey,
+    pub(in crate::command) size: u64,
     /// The offset of its own first record.
-    pub(super) first: Offset,
+    pub(in crate::command) first: Offset,
     /// None if it was written in parts.
-    pub(super) count: Option<u64>,
+    pub(in crate::command) count: Option<u64>,
 }
 
 /// What the objects of a batch say of the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Planned {
-    pub(super) range: OffsetRange,
-    pub(super) opened: Timestamp,
+pub(in crate::command) struct Planned {
+    pub(in crate::command) range: OffsetRange,
+    pub(in crate::command) opened: Timestamp,
     /// That Kafka delivered then, skipped ones too.
-    pub(super) records: u64,
-    pub(super) digest: Digest,
+    pub(in crate::command) records: u64,
+    pub(in crate::command) digest: Digest,
     /// One copy for all batches that share it.
-    pub(super) layout: Arc<Layout>,
+    pub(in crate::command) layout: Arc<Layout>,
 }
 
 /// All objects with one batch id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Batch {
-    pub(super) start: Offset,
-    pub(super) id: BatchId,
+pub(in crate::command) struct Batch {
+    pub(in crate::command) start: Offset,
+    pub(in crate::command) id: BatchId,
     /// None as long as every object was written in parts.
-    pub(super) plan: Option<Planned>,
-    pub(super) objects: Vec<Object>,
+    pub(in crate::command) plan: Option<Planned>,
+    pub(in crate::command) objects: Vec<Object>,
 }
 
 impl Batch {
     /// Returns whether the objects are all that the plan promised, by what they say themselves.
-    pub(super) fn is_proven(&self) -> bool {
+    pub(in crate::command) fn is_proven(&self) -> bool {
         let Some(plan) = &self.plan else { return false };
         if self.objects.iter().any(|object| object.count.is_none()) {
             return false;
@@ -67,18 +67,18 @@ impl Batch {
 
 /// An object without a batch, with the predecessor's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) start: Offset,
-    pub(super) key: ObjectKey,
-    pub(super) size: u64,
+pub(in crate::command) struct Named {
+    pub(in crate::command) start: Offset,
+    pub(in crate::command) key: ObjectKey,
+    pub(in crate::command) size: u64,
 }
 
 /// What the bucket holds of one partition.
 #[derive(Debug, Default)]
-pub(super) struct Holdings {
-    pub(super) batches: BTreeMap<(Offset, BatchId), Batch>,
+pub(in crate::command) struct Holdings {
+    pub(in crate::command) batches: BTreeMap<(Offset, BatchId), Batch>,
     /// By start, once all is in.
-    pub(super) named: Vec<Named>,
+    pub(in crate::command) named: Vec<Named>,
 }
 
 impl Holdings {
@@ -93,20 +93,22 @@ impl Holdings {
 
 /// All that is looked for, and what was found of it.
 #[derive(Debug)]
-pub(super) struct Inventory {
+pub(in crate::command) struct Inventory {
     group: GroupId,
     topics: BTreeMap<Topic, TopicId>,
-    pub(super) partitions: BTreeMap<TopicPartition, Holdings>,
+    pub(in crate::command) partitions: BTreeMap<TopicPartition, Holdings>,
     layouts: Vec<Arc<Layout>>,
     /// What was found to be wrong with these was said: they are not missing too.
-    pub(super) set_aside: BTreeSet<ObjectKey>,
+    pub(in crate::command) set_aside: BTreeSet<ObjectKey>,
+    /// Objects of former topics with the names of these.
+    pub(in crate::command) former: BTreeMap<TopicPartition, Vec<ObjectKey>>,
     /// Objects of topics that were not asked for.
-    pub(super) left_out: u64,
+    pub(in crate::command) left_out: u64,
 }
 
 impl Inventory {
     /// Of these topics with the ids that they have now, and these partitions of them.
-    pub(super) fn new(
+    pub(in crate::command) fn new(
         group: &GroupId,
         topics: BTreeMap<Topic, TopicId>,
         partitions: impl Iterator<Item = TopicPartition>,
@@ -118,6 +120,7 @@ impl Inventory {
             partitions,
             layouts: Vec::new(),
             set_aside: BTreeSet::new(),
+            former: BTreeMap::new(),
             left_out: 0,
         }
     }
@@ -138,7 +141,7 @@ impl Inventory {
     }
 
     /// Takes the plan that a claim holds for a batch whose objects were all written in parts.
-    pub(super) fn add_claimed(&mut self, partition: &TopicPartition, text: &PlanText) {
+    pub(in crate::command) fn add_claimed(&mut self, partition: &TopicPartition, text: &PlanText) {
         let Ok(Metadata::Plan(plan)) = Metadata::parse(text.as_str().as_bytes()) else { return };
         let planned = self.share(*plan);
         let id = (planned.0.range.start(), planned.1);
@@ -180,6 +183,7 @@ impl Inventory {
             return finding(Kind::OtherGroup, format!("group `{group}` wrote it"));
         }
         if current != *topic_id && current.is_known() && topic_id.is_known() {
+            self.former.entry(partition.clone()).or_default().push(key.clone());
             let what = format!("it was written from topic id {topic_id}, which is {current} now");
             return finding(Kind::OtherTopic, what);
         }

@@ -14,19 +14,19 @@ use crate::model::{
 };
 use crate::s3::{ObjectMetadata, PlanText};
 
-pub(super) fn at(value: i64) -> Offset {
+pub(in crate::command) fn at(value: i64) -> Offset {
     Offset::new(value).unwrap()
 }
 
-pub(super) fn range(start: i64, end: i64) -> OffsetRange {
+pub(in crate::command) fn range(start: i64, end: i64) -> OffsetRange {
     OffsetRange::new(at(start), at(end)).unwrap()
 }
 
-pub(super) fn pin() -> TopicPartition {
+pub(in crate::command) fn pin() -> TopicPartition {
     TopicPartition::new("pin", 0).unwrap()
 }
 
-pub(super) fn layout(path: &str) -> Layout {
+pub(in crate::command) fn layout(path: &str) -> Layout {
     Layout {
         bucket: Bucket::new("bucket").unwrap(),
         endpoint: None,
@@ -48,7 +48,7 @@ pub(super) fn object(key: &str, first: i64, count: Option<u64>) -> Object {
 }
 
 /// Adds a batch of one object; without an end it is one without a plan.
-pub(super) fn add(holdings: &mut Holdings, id: u64, start: i64, end: Option<i64>) {
+pub(in crate::command) fn add(holdings: &mut Holdings, id: u64, start: i64, end: Option<i64>) {
     let key = format!("topics/{id}-{start}.json");
     let objects = vec![object(&key, start, end.map(|end| (end - start).unsigned_abs()))];
     let plan = end.map(|end| Planned {

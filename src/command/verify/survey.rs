@@ -21,11 +21,11 @@ const ASK_MAX: Duration = Duration::from_secs(15);
 
 /// The cluster, and those topics of it that are meant and can be asked about.
 #[derive(Debug)]
-pub(super) struct Survey {
+pub(in crate::command) struct Survey {
     client: ClientHandle,
-    pub(super) cluster: ClusterId,
-    pub(super) topics: BTreeMap<Topic, TopicId>,
-    pub(super) logs: BTreeMap<TopicPartition, Watermarks>,
+    pub(in crate::command) cluster: ClusterId,
+    pub(in crate::command) topics: BTreeMap<Topic, TopicId>,
+    pub(in crate::command) logs: BTreeMap<TopicPartition, Watermarks>,
 }
 
 /// What the group has committed of a partition.
@@ -40,7 +40,11 @@ pub(super) type Commits = BTreeMap<TopicPartition, Commit>;
 
 impl Survey {
     /// Asks; without an answer that can be used there is a finding and no survey.
-    pub(super) fn make(settings: &Settings, topics: &[Topic], report: &mut Report) -> Option<Self> {
+    pub(in crate::command) fn make(
+        settings: &Settings,
+        topics: &[Topic],
+        report: &mut Report,
+    ) -> Option<Self> {
         let servers = settings.kafka.bootstrap_servers.join(", ");
         say(&format!("asking Kafka at {servers} ..."));
         let inquiry = match Inquiry::new(&consumer_options(settings, client_name())) {
@@ -107,9 +111,15 @@ impl Survey {
 
     /// Returns what is committed at this moment; none if the coordinator does not answer.
     pub(super) fn commits(&self, report: &mut Report) -> Option<Commits> {
+        let answers = self.committed(report)?;
+        Some(self.read(answers, report))
+    }
+
+    /// Returns the coordinator's answer as it is.
+    pub(in crate::command) fn committed(&self, report: &mut Report) -> Option<Vec<Committed>> {
         let partitions: Vec<_> = self.logs.keys().cloned().collect();
         match self.client.client().committed(&partitions, ASK_MAX) {
-            Ok(answers) => Some(self.read(answers, report)),
+            Ok(answers) => Some(answers),
             Err(error) => {
                 let what = format!("its commits cannot be read: {error}");
                 report.add(Finding::new(Kind::Unreachable, "group", what));
@@ -148,7 +158,7 @@ impl Survey {
 }
 
 /// Returns a name that tells one client from the next in the brokers' logs.
-pub(super) fn client_name() -> String {
+pub(in crate::command) fn client_name() -> String {
     format!("verify-{:08x}", rand::random::<u32>())
 }
 

@@ -42,7 +42,7 @@ pub const KEYS: &[Key] = &[
         "s3.claims_prefix",
         Text,
         Default("\"_sluice/\""),
-        "where Sluice notes which group has which partition; apart from all data, ends in `/`",
+        "where Sluice notes which group has which partition, and `sluice recover` a decision; apart from all data, ends in `/`",
     ),
     key(
         "s3.credentials.access_key_id",

@@ -189,12 +189,13 @@ pub(in crate::daemon) fn budget(limits: &Limits) -> Budget {
     Budget::new(limits.memory_bytes.saturating_sub(prefetch), limits.open_objects)
 }
 
-fn settler_options(settings: &Settings, brokers: Brokers) -> SettlerOptions {
+fn settler_options(settings: &Arc<Settings>, brokers: Brokers) -> SettlerOptions {
     SettlerOptions {
         group: settings.kafka.group_id.clone(),
         claims_prefix: settings.s3.claims_prefix.clone(),
         brokers,
         starts_at_end: settings.kafka.start == Start::Latest,
+        settings: Arc::clone(settings),
     }
 }
 

@@ -1,23 +1,40 @@
 //! The decision where one partition starts, once its claim was read.
 //!
-//! It owns: reading the claim, for ever if need be; what of it the decision needs.
-//! It does not own: the table of the decision (`engine::settle`).
+//! It owns: reading the claim, for ever if need be; the claim as it is once a person's decision is
+//! struck out.
+//! It does not own: the table (`engine::settle`), when a person's decision is taken
+//! (`engine::decision`).
+
+use tracing::{info, warn};
 
 use super::Settlement;
+use crate::daemon::claimed::{decision_of, facts_of};
 use crate::daemon::stores::Stores;
-use crate::engine::{ClaimFacts, CommittedOffset, Metadata, Source, StopReason, settle};
+use crate::engine::{
+    ClaimFacts, ClaimStep, CommittedOffset, Declined, Places, Source, StopReason, Verdict, settle,
+    take,
+};
 use crate::model::Offset;
-use crate::s3::{CLAIM_BYTES_MAX, Claim, Claims, Retry, Stopped, Store, StoreErrorKind};
+use crate::s3::{CLAIM_BYTES_MAX, Claim, Claims, PlanText, Retry, Stopped, Store, StoreErrorKind};
+
+/// What is known of a partition before its claim is read.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) source: Source,
+    pub(super) committed: Option<CommittedOffset>,
+    /// Where it begins if nobody has committed for it.
+    pub(super) start: Offset,
+    /// Where its objects go by the configuration.
+    pub(super) places: Places,
+}
 
 /// Reads the claim, for ever if need be, and decides; none if the process ends.
 pub(super) async fn decide(
     stores: &Stores,
     claims: &Claims,
-    source: Source,
-    committed: Option<CommittedOffset>,
-    start: Offset,
+    asked: Asked,
 ) -> Option<Result<Settlement, StopReason>> {
-    let key = claims.partition_key(&source.partition);
+    let key = claims.partition_key(&asked.source.partition);
     let found = stores.retry().run(|| stores.asked().get(&key, CLAIM_BYTES_MAX)).await;
     let refuse = |found: String| StopReason::Claim { key: key.to_string(), found };
     let claim = match found {
@@ -33,15 +50,76 @@ pub(super) async fn decide(
         Ok(facts) => facts,
         Err(found) => return Some(Err(refuse(found))),
     };
-    let verdict = settle(&source, committed.as_ref(), facts.as_ref(), start);
-    let pending = verdict.iter().find_map(|verdict| verdict.pending.as_ref());
-    if let Some(layout) = pending.map(|plan| &plan.layout).filter(|at| !stores.is_own(at))
+    let verdict = match judge(&asked, claim.as_ref().map(|(claim, _)| claim), facts.as_ref()) {
+        Ok(verdict) => verdict,
+        Err(reason) => return Some(Err(reason)),
+    };
+    if let Some(layout) =
+        verdict.pending.as_ref().map(|plan| &plan.layout).filter(|at| !stores.is_own(at))
         && let Some(store) = stores.of(layout)
         && let Err(reason) = reach(&store, stores.retry()).await?
     {
         return Some(Err(reason));
     }
-    Some(verdict.map(|verdict| Settlement { source, verdict, claim }))
+    let claim = match claim {
+        Some((claim, etag)) if verdict.claim == ClaimStep::Strike => {
+            Some((struck(claim, facts.as_ref(), &verdict, &asked.source), etag))
+        }
+        claim => claim,
+    };
+    Some(Ok(Settlement { source: asked.source, verdict, claim }))
+}
+
+/// Lets a person's decision go before the table, as long as it stands.
+fn judge(
+    asked: &Asked,
+    claim: Option<&Claim>,
+    facts: Option<&ClaimFacts>,
+) -> Result<Verdict, StopReason> {
+    let Asked { source, committed, start, places } = asked;
+    let committed = committed.as_ref();
+    let settled = || settle(source, committed, facts, *start);
+    let recovery = claim.and_then(|claim| claim.recovery.as_ref());
+    let Some((claim, recovery)) = claim.zip(recovery) else { return settled() };
+    let taken = match decision_of(recovery, claim, committed) {
+        Some(decision) => take(source, committed, &decision, places),
+        None => Err(Declined::OtherCommit),
+    };
+    let partition = &source.partition;
+    match taken {
+        Ok(verdict) => {
+            let (offset, pending) = (verdict.offset, verdict.pending.is_some());
+            info!(%partition, %offset, pending, "a decision of `sluice recover` is taken");
+            Ok(verdict)
+        }
+        Err(Declined::Stop(reason)) => Err(reason),
+        Err(
+            declined @ (Declined::OtherCommit | Declined::OtherSource(_) | Declined::Text { .. }),
+        ) => {
+            warn!(%partition, why = %declined, "a decision of `sluice recover` does not apply");
+            let verdict = settled()?;
+            // It goes on without the decision, which must not apply later by chance.
+            let claim = ClaimStep::Strike;
+            Ok(Verdict { claim, ..verdict })
+        }
+    }
+}
+
+/// Returns the claim without its decision. What it said of before must not stop what was decided:
+/// a plan behind the start, another topic.
+fn struck(claim: Claim, facts: Option<&ClaimFacts>, verdict: &Verdict, source: &Source) -> Claim {
+    let (now, before) = (source.topic_id, claim.topic_id);
+    let is_same = now == before || !now.is_known() || !before.is_known();
+    let is_below =
+        facts.and_then(|facts| facts.last_plan).is_some_and(|last| last <= verdict.offset);
+    let pending = verdict.pending.as_ref();
+    let plan = match pending.and_then(|plan| PlanText::new(&plan.encode()).ok()) {
+        Some(plan) => Some(plan),
+        None => claim.plan.filter(|_| is_same && is_below),
+    };
+    let first_start = if is_same { claim.first_start.min(verdict.offset) } else { verdict.offset };
+    let topic_id = if now.is_known() { now } else { before };
+    Claim { topic_id, first_start, plan, recovery: None }
 }
 
 /// Asks for the bucket of a pending plan that is not the configured one. What a person would have to
@@ -70,21 +148,6 @@ fn is_of_the_bucket(kind: StoreErrorKind) -> bool {
         kind,
         StoreErrorKind::WrongRegion | StoreErrorKind::AccessDenied | StoreErrorKind::NoSuchBucket
     )
-}
-
-/// Reads the plan inside a claim as far as the decision needs it.
-pub(in crate::daemon) fn facts_of(claim: &Claim) -> Result<ClaimFacts, String> {
-    let last_plan = match claim.plan.as_ref() {
-        None => None,
-        Some(text) => match Metadata::parse(text.as_str().as_bytes()) {
-            Ok(Metadata::Plan(plan)) => Some(plan.range.start()),
-            Ok(Metadata::Empty(_) | Metadata::Foreign) => {
-                return Err("its plan is none of Sluice's".to_owned());
-            }
-            Err(error) => return Err(format!("its plan cannot be read: {error}")),
-        },
-    };
-    Ok(ClaimFacts { topic_id: claim.topic_id, first_start: claim.first_start, last_plan })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::daemon::mailbox::Mailbox;
 use crate::engine::Address;
 use crate::kafka::ffi::{ClientHandle, Committed};
 use crate::model::{Topic, TopicPartition};
+use crate::s3::Etag;
 
 /// A partition that wants to start.
 #[derive(Clone, Debug)]
@@ -14,6 +15,16 @@ pub(in crate::daemon) struct Request {
     pub(in crate::daemon) partition: TopicPartition,
     /// As the assign callback read it; none: ask.
     pub(in crate::daemon) committed: Option<Committed>,
+    pub(in crate::daemon) mailbox: Mailbox,
+}
+
+/// A stopped partition whose claim may hold a decision by now.
+#[derive(Clone, Debug)]
+pub(in crate::daemon) struct Look {
+    pub(in crate::daemon) address: Address,
+    pub(in crate::daemon) partition: TopicPartition,
+    /// The claim with the decision that was seen before: it is not told again.
+    pub(in crate::daemon) seen: Option<Etag>,
     pub(in crate::daemon) mailbox: Mailbox,
 }
 
@@ -29,6 +40,7 @@ pub(in crate::daemon) enum Order {
         partition: TopicPartition,
         mailbox: Mailbox,
     },
+    Look(Box<Look>),
     Topics(Vec<Topic>),
     /// Compare topic ids now, not at the next minute.
     LookAtTopics,
@@ -67,6 +79,11 @@ impl Settler {
     ) {
         let (partition, mailbox) = (of.clone(), mailbox.clone());
         self.send(Order::Watermarks { address, partition, mailbox });
+    }
+
+    /// Looks whether the claim of a stopped partition holds a decision.
+    pub(in crate::daemon) fn look(&self, look: Look) {
+        self.send(Order::Look(Box::new(look)));
     }
 
     /// What the group subscribes to.

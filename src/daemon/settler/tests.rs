@@ -1,8 +1,12 @@
 //! What becomes of those who wait when the brokers do not answer as they should.
 
+use std::num::NonZeroUsize;
+use std::path::Path;
+
 use tokio::runtime::Runtime;
 
 use super::*;
+use crate::config::{FileText, Sources, load};
 use crate::daemon::metrics::{Metrics, PartitionSeries};
 use crate::daemon::observe::StoreObserver;
 use crate::daemon::status::Status;
@@ -33,6 +37,16 @@ fn stores(runtime: &Runtime, metrics: &Metrics, clock: Clock) -> Stores {
     Stores::new(runtime.handle().clone(), Box::new(aws), &bucket, endpoint, (retry, observer))
 }
 
+fn settings() -> Settings {
+    let text =
+        "kafka.bootstrap_servers = [\"h:1\"]\nkafka.topics = [\"pin\"]\ns3.bucket = \"bucket\"";
+    let path = Path::new("connector.toml").into();
+    let file = FileText { path, text: text.to_owned(), mode: Some(0o600) };
+    let (variables, cores) = (BTreeMap::new(), NonZeroUsize::MIN);
+    let sources = Sources { file: Some(&file), variables: &variables, arguments: &[], cores };
+    load(&sources).unwrap().settings
+}
+
 /// A thread's own with one partition that waits, and where it is answered.
 fn waiting(runtime: &Runtime) -> (SettlerLoop, Mailbox) {
     let (clock, mailbox) = (Clock::start(), Mailbox::default());
@@ -46,6 +60,7 @@ fn waiting(runtime: &Runtime) -> (SettlerLoop, Mailbox) {
         claims_prefix: "_sluice/".to_owned(),
         starts_at_end: false,
         brokers: Brokers::Real,
+        settings: Arc::new(settings()),
     };
     let (_settler, mut settling) = SettlerLoop::new(options, gate, stores, clock);
     let request = Request { address, partition, committed: None, mailbox: mailbox.clone() };

@@ -105,7 +105,11 @@ impl Kafka {
 
     /// A partition was seen stopped: only what others have done, or a definite refusal, does that.
     pub(super) fn stopped(&mut self, by: InstanceId, of: &TopicPartition, reason: &StopReason) {
-        if !self.stops.insert((by, of.clone(), reason.label())) {
+        // A sleeper that wakes up holds an old commit against the claim of its successor, and stops
+        // for a moment, until it hears that it has lost the partition.
+        if !self.coordinator.is_owner(by, of)
+            || !self.stops.insert((by, of.clone(), reason.label()))
+        {
             return;
         }
         match reason {

@@ -4,6 +4,7 @@
 //! between their waits. It does not own: when they do it (`world`).
 
 mod settling;
+mod workers;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -29,16 +30,15 @@ use crate::daemon::settler::{Order, Request, Settler};
 use crate::daemon::status::{LoopName, Status};
 use crate::daemon::stores::Stores;
 use crate::daemon::worker::{Surroundings, Worker};
-use crate::engine::{Partition, Random, Workshop};
-use crate::format::Compressors;
+use crate::engine::Partition;
 use crate::kafka::seat::Member;
-use crate::layout::RouteCache;
 use crate::model::{SealReason, Timestamp, TopicPartition, Uptime};
 use crate::s3::{Canceller, Retry, UploadObserver, Uploads, UploadsTask, cancellation};
 
+use workers::start_workers;
+
 /// Requests to S3 at once.
 const REQUESTS_MAX: usize = 4;
-const WORKERS: usize = 2;
 /// Rule 9: topic ids are compared this often.
 const WATCH: Duration = Duration::from_secs(60);
 
@@ -376,31 +376,4 @@ impl Instance {
             callback.abort();
         }
     }
-}
-
-fn start_workers(around: &Surroundings, seed: u64) -> (Vec<Worker>, Vec<Mailbox>) {
-    let start = |index: usize| {
-        let mailbox = Mailbox::default();
-        let name = LoopName::Worker(index);
-        let heartbeat = around.status.loop_started(name, around.clock.uptime());
-        let told = (around.metrics.worker_started(index), heartbeat);
-        let workshop = Workshop {
-            compressors: Compressors::new(),
-            routes: RouteCache::default(),
-            random: random(seed.rotate_left(u32::try_from(index).unwrap_or(0))),
-        };
-        (Worker::new(around.clone(), mailbox.clone(), workshop, told), mailbox)
-    };
-    (0..WORKERS).map(start).unzip()
-}
-
-/// The batch ids of a worker.
-fn random(seed: u64) -> Random {
-    let mut state = seed | 1;
-    Random(Box::new(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-    }))
 }

@@ -15,6 +15,9 @@ pub(super) const ROUTED_WHOLE: usize = 6;
 /// their own old names (rule 16).
 pub(super) const NAMED_BY_START: [usize; 4] = [0, 1, 3, ROUTED_WHOLE];
 
+/// Those whose keys hold more: what only the end of a batch or its opening gives.
+pub(super) const NAMED_OTHERWISE: [usize; 2] = [2, 4];
+
 const HEAD: &str = r#"
 [kafka]
 bootstrap_servers = ["localhost:9092"]

@@ -83,10 +83,10 @@ const TAMPERED: &[(Blow, usize)] = &[
 ];
 
 /// Themes take turns.
-pub(super) const THEMES: u64 = 9;
+pub(super) const THEMES: u64 = 10;
 
 /// Between each pair of steps.
-const AIMS: [Scenario; 20] = [
+const AIMS: [Scenario; 31] = [
     Scenario::CrashOpen,
     Scenario::CrashPlanOnItsWay,
     Scenario::CrashPlanned,
@@ -95,6 +95,17 @@ const AIMS: [Scenario; 20] = [
     Scenario::CrashPublished,
     Scenario::CrashEndOnItsWay,
     Scenario::CrashEnded,
+    Scenario::CrashPlanOnItsWay,
+    Scenario::CrashClaiming,
+    Scenario::CrashReplaying,
+    Scenario::CrashEndOnItsWay,
+    Scenario::CrashEndOnItsWay,
+    Scenario::CrashEndOnItsWay,
+    Scenario::CrashPublished,
+    Scenario::CrashEndOnItsWay,
+    Scenario::CrashReplaying,
+    Scenario::CrashReplaying,
+    Scenario::CrashReplaying,
     Scenario::CrashReplaying,
     // Brief ones more often.
     Scenario::CrashClaiming,
@@ -108,6 +119,14 @@ const AIMS: [Scenario; 20] = [
     Scenario::CrashReplaying,
     Scenario::CrashReplaying,
     Scenario::CrashReplaying,
+];
+
+const LOST: &[(Blow, usize)] = &[
+    (Blow::Crash, 8),
+    (Blow::Start, 6),
+    (Blow::LoseOffsets, 5),
+    (Blow::ResetOffsets, 4),
+    (Blow::DeleteGroup, 2),
 ];
 
 impl Theme {
@@ -137,6 +156,11 @@ impl Theme {
             5 => {
                 let (aim, choices) = (Scenario::CrashPlanned, vec![settings::ROUTED_WHOLE]);
                 Self { memory_bytes: 4_000, burst: 30, aim, choices, ..plain }
+            }
+            9 => {
+                // Under these names nothing but the claim tells that a frontier was lost.
+                let choices = dice.pick(&settings::NAMED_OTHERWISE).into_iter().collect();
+                Self { blows: LOST, choices, ..plain }
             }
             6 => Self { blows: TAMPERED, choices: named_by_start(dice), ..plain },
             _ => {

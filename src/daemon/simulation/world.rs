@@ -104,14 +104,14 @@ impl World {
             steps: 0,
             trace: seed,
             slowness: 200,
-            crashes_left: 6,
+            crashes_left: 8,
             is_told,
         }
     }
 
     /// Runs through the seed's chaos, then to rest.
     pub(super) async fn run(&mut self) {
-        let steps = 300 + self.dice.below(160);
+        let steps = 300 + self.dice.below(240);
         self.start();
         for _ in 0..steps {
             self.step().await;

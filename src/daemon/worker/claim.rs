@@ -4,8 +4,8 @@ use tracing::warn;
 
 use super::Worker;
 use super::slot::State;
+use crate::daemon::claimed::facts_of;
 use crate::daemon::mailbox::Mail;
-use crate::daemon::settler::facts_of;
 use crate::engine::{Address, Input, StopReason};
 use crate::model::Offset;
 use crate::s3::{Answer, AnswerTo, Claim, ClaimText, Condition, Job, PlanText};

@@ -45,6 +45,7 @@ impl Worker {
             Mail::Upload { address, object, answer } => self.uploaded(address, object, answer),
             Mail::PartStored { address, answer } => self.part_stored(address, answer),
             Mail::Claim { address, answer } => self.claim_answered(address, answer),
+            Mail::Decided { address, claim } => self.decided(address, claim),
             Mail::Watermarks { address, low, high } => self.watermarks(address, low, high),
             Mail::TopicIs { partition, found } => self.topic_is(&partition, found),
             Mail::Seal => {

@@ -17,6 +17,8 @@ use crate::s3::{Claim, Claims, Etag};
 
 /// A stopped partition is tried again this often.
 const TRY_AGAIN: Duration = Duration::from_secs(600);
+/// Rule 11: its claim is read this often, whether `sluice recover` has written a decision.
+pub(super) const LOOK: Duration = Duration::from_secs(60);
 /// Messages of one partition that are kept aside before it is paused.
 pub(super) const ASIDE_MAX: usize = 1_000;
 
@@ -59,6 +61,10 @@ pub(super) struct Slot {
     pub(super) must_seek: bool,
     pub(super) claim: Option<HeldClaim>,
     pub(super) stopped: Option<(StopReason, Uptime)>,
+    /// When the claim of the stopped partition is looked at for a decision.
+    pub(super) look_at: Option<Uptime>,
+    /// The claim with the decision that was acted on last.
+    pub(super) decided: Option<Etag>,
     /// Begin anew as soon as no commit is on its way.
     pub(super) must_restart: bool,
     /// Restarts since the last commit (rule 18).
@@ -93,6 +99,8 @@ impl Slot {
             must_seek: true,
             claim: None,
             stopped: None,
+            look_at: None,
+            decided: None,
             must_restart: false,
             restarts: 0,
             drain: Vec::new(),
@@ -132,7 +140,18 @@ impl Slot {
     /// Returns whether the machine has a deadline that has come, or a stop is to be tried again.
     pub(super) fn is_due(&self, now: Uptime) -> bool {
         let machine = self.machine().and_then(Partition::poll_deadline);
-        machine.is_some_and(|at| at <= now) || self.must_try_again(now)
+        machine.is_some_and(|at| at <= now) || self.must_try_again(now) || self.must_look(now)
+    }
+
+    /// Notes why the partition stopped, and when.
+    pub(super) fn stops(&mut self, reason: StopReason, now: Uptime) {
+        self.stopped = Some((reason, now));
+        self.look_at = Some(now.after(LOOK));
+    }
+
+    /// Returns whether it is time to look for a decision.
+    pub(super) fn must_look(&self, now: Uptime) -> bool {
+        self.stopped.is_some() && self.look_at.is_some_and(|at| at <= now)
     }
 
     /// Returns whether the partition was stopped so long ago that it is tried again.
@@ -179,8 +198,11 @@ mod tests {
         let metrics = Metrics::new(PartitionSeries::Shown).unwrap().partition_assigned(&partition);
         let mut slot = Slot::new(partition, metrics);
         assert!(!slot.is_due(at(10_000)), "it was never stopped");
-        slot.stopped = Some((StopReason::UploadsLost { times: 4 }, at(100)));
-        let due = [at(100), at(699), at(700), at(10_000)].map(|now| slot.is_due(now));
+        slot.stops(StopReason::UploadsLost { times: 4 }, at(100));
+        let due = [at(100), at(699), at(700), at(10_000)].map(|now| slot.must_try_again(now));
         assert_eq!(due, [false, false, true, true]);
+        let looks = [at(100), at(159), at(160)].map(|now| slot.must_look(now));
+        assert_eq!(looks, [false, false, true]);
+        assert!(slot.is_due(at(160)) && !slot.is_due(at(159)));
     }
 }

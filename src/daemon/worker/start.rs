@@ -4,9 +4,9 @@
 use tracing::{error, info, warn};
 
 use super::Worker;
-use super::slot::{HeldClaim, Slot, State};
+use super::slot::{HeldClaim, LOOK, Slot, State};
 use crate::daemon::clock::wall;
-use crate::daemon::settler::{Request, Settlement};
+use crate::daemon::settler::{Look, Request, Settlement};
 use crate::daemon::status::SeenError;
 use crate::engine::{
     Address, ClaimStep, Input, ObjectId, ObjectSizes, OnLostRecords, Partition, PartitionOptions,
@@ -14,7 +14,7 @@ use crate::engine::{
 };
 use crate::model::Uptime;
 use crate::mutant::Mutant;
-use crate::s3::{Claim, Claims};
+use crate::s3::{Claim, Claims, Etag};
 
 /// Restarts of a partition without a commit between them (rule 18).
 const RESTARTS_MAX: u32 = 3;
@@ -68,7 +68,12 @@ impl Worker {
             Some((claim, etag)) => {
                 let (claim, etag) = (claim.clone(), Some(etag.clone()));
                 slot.claim = Some(HeldClaim { claims, claim, etag });
-                self.start(address, *settlement);
+                if settlement.verdict.claim == ClaimStep::Strike {
+                    slot.state = State::Claiming(settlement);
+                    self.write_claim(address);
+                } else {
+                    self.start(address, *settlement);
+                }
             }
             None => {
                 let (topic_id, first_start) = (source.topic_id, settlement.verdict.offset);
@@ -141,15 +146,32 @@ impl Worker {
         let text = format!("{partition}: {reason}");
         let remedy = "the others go on; this one is tried again every 10 minutes and on SIGHUP";
         self.around.status.error_seen(SeenError::new(wall(), "stopped", &text, remedy));
-        slot.stopped = Some((reason, now));
+        slot.stops(reason, now);
         slot.tell_drained();
     }
 
-    /// Tries a stopped partition again when its time has come.
+    /// Tries a stopped partition again when its time has come; looks for a decision before that.
     pub(super) fn try_again(&mut self, address: Address, now: Uptime) {
-        if self.slots.get(&address).is_some_and(|slot| slot.must_try_again(now)) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        if slot.must_try_again(now) {
             self.restart(address);
+        } else if slot.must_look(now) {
+            slot.look_at = Some(now.after(LOOK));
+            let (partition, seen) = (slot.partition.clone(), slot.decided.clone());
+            let mailbox = self.mailbox.clone();
+            self.around.settler.look(Look { address, partition, seen, mailbox });
         }
+    }
+
+    /// A person has decided: whether it can be taken is found out as at an assignment.
+    pub(super) fn decided(&mut self, address: Address, claim: Etag) {
+        let Some(slot) = self.slots.get_mut(&address) else { return };
+        if slot.stopped.is_none() {
+            return;
+        }
+        info!(partition = %slot.partition, "a decision of `sluice recover` was found");
+        slot.decided = Some(claim);
+        self.restart(address);
     }
 
     /// An upload is gone: the batch cannot be finished from memory (rule 18).
@@ -178,6 +200,7 @@ impl Worker {
             return; // a commit is on its way; its answer comes back here. Or the token is dead.
         };
         let (partition, restarts) = (slot.partition.clone(), slot.restarts);
+        let decided = slot.decided.take();
         let committed = slot.machine().map(Partition::frontier).or(slot.committed);
         let log_end = slot.log_end;
         let is_draining = !slot.drain.is_empty();
@@ -186,6 +209,7 @@ impl Worker {
         let metrics = self.around.metrics.partition_assigned(&partition);
         let mut slot = Slot::new(partition.clone(), metrics);
         slot.restarts = restarts;
+        slot.decided = decided;
         if let Some(committed) = committed {
             slot.committed_is(committed);
         }

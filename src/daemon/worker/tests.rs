@@ -100,6 +100,7 @@ impl Rig {
             claims_prefix: settings.s3.claims_prefix.clone(),
             starts_at_end: false,
             brokers: Brokers::Mock,
+            settings: Arc::clone(&settings),
         };
         let (settler, settling) =
             SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);

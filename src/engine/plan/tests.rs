@@ -121,9 +121,40 @@ fn says_which_release_reads_it() {
     let error = Metadata::parse(b"sluice/7 plan b=1").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "version `7` is not one that this release reads (it reads `1`): run the release that \
+        "version `7` is not one that this release reads (it reads `1`, `0`): run the release that \
          wrote it, or a newer one"
     );
+    // Taken for another tool's it would be adopted, and its promise forgotten.
+    let forgotten = Mutant::UnknownVersionIsForeign.during(|| Metadata::parse(b"sluice/7 plan"));
+    assert_eq!(forgotten, Ok(Metadata::Foreign));
+}
+
+/// What a daemon of the previous release leaves is finished, and written on in the own version.
+#[test]
+fn the_previous_version_is_read_as_the_same_plan() {
+    let text = plan().encode_as(Version::MadeUp);
+    assert_eq!(text, PLAN_1.replace("sluice/1", "sluice/0").replace("e=4711", "k=4704"));
+    assert_eq!(Metadata::parse(text.as_bytes()), Ok(Metadata::Plan(Box::new(plan()))));
+    let empty = none(4711, TOPIC_ID, false);
+    let text = empty.encode_as(Version::MadeUp);
+    assert_eq!(text, NONE_1.replace("sluice/1", "sluice/0"));
+    assert_eq!(Metadata::parse(text.as_bytes()), Ok(Metadata::Empty(empty)));
+    assert_eq!(plan().encode(), PLAN_1, "what is written is the own version");
+    let refused = Mutant::OwnVersionOnly.during(|| Metadata::parse(text.as_bytes()));
+    assert!(matches!(refused, Err(MetadataError::Version { .. })), "{refused:?}");
+}
+
+#[test]
+fn the_fields_of_one_version_are_none_of_another() {
+    let previous = plan().encode_as(Version::MadeUp);
+    refuses(&previous.replace("sluice/0", "sluice/1"), "field `e=` is missing");
+    refuses(&PLAN_1.replace("sluice/1", "sluice/0"), "field `k=` is missing");
+    for wrong in ["k=0", "k=-1", "k=04704", "k=9223372036854775807"] {
+        refuses(&previous.replace("k=4704", wrong), &format!("field `{wrong}` cannot"));
+    }
+    for length in "sluice/".len()..previous.len() {
+        assert!(Metadata::parse(&previous.as_bytes()[..length]).is_err(), "{length}");
+    }
 }
 
 #[test]

@@ -201,7 +201,14 @@ fn metadata_that_claims_to_be_ours_and_is_not_whole_stops() {
         assert_eq!(
             reason.to_string(),
             "the committed metadata claims to be Sluice's, but version `9` is not one that this \
-             release reads (it reads `1`): run the release that wrote it, or a newer one"
+             release reads (it reads `1`, `0`): run the release that wrote it, or a newer one"
         );
     }
+}
+
+/// What the rule is worth: its test fails without it.
+#[test]
+fn a_broken_rule_fails_its_test() {
+    let test = metadata_or_a_claim_of_another_topic_id_stops;
+    assert!(Mutant::TopicIdIsNotCompared.fails(test));
 }

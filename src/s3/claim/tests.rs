@@ -14,6 +14,7 @@ fn sample() -> Claim {
         recovery: Some(Recovery {
             decision: Decision::GoOn { start: at(9), plan: Some(PlanText::new("1 c").unwrap()) },
             replaces: ReplacedCommit::Offset { offset: at(5), metadata: MetadataDigest(0xab) },
+            below: None,
         }),
     }
 }
@@ -36,6 +37,13 @@ const GOLDEN_1_COMMITTED: &str = "sluice-claim 1\n\
     committed was-meant\n\
     replaces none\n\
     end\n";
+const GOLDEN_1_BELOW: &str = "sluice-claim 1\n\
+    topic-id 00000000000000000000000000000000\n\
+    first-start 0\n\
+    committed was-meant\n\
+    replaces none\n\
+    below new%20topics _quarantine\n\
+    end\n";
 
 #[test]
 fn the_golden_samples_stay() {
@@ -45,10 +53,16 @@ fn the_golden_samples_stay() {
         Claim { topic_id: TopicId::UNKNOWN, first_start: at(0), plan: None, recovery: None };
     assert_eq!(small.encode(), GOLDEN_1_SMALL);
     assert_eq!(Claim::parse(GOLDEN_1_SMALL.as_bytes()), Ok(small.clone()));
-    let recovery = Some(Recovery { decision: Decision::Committed, replaces: ReplacedCommit::None });
-    let committed = Claim { recovery, ..small };
+    let was_meant =
+        Recovery { decision: Decision::Committed, replaces: ReplacedCommit::None, below: None };
+    let committed = Claim { recovery: Some(was_meant.clone()), ..small.clone() };
     assert_eq!(committed.encode(), GOLDEN_1_COMMITTED);
     assert_eq!(Claim::parse(GOLDEN_1_COMMITTED.as_bytes()), Ok(committed));
+    let below =
+        Below { prefix: "new topics".to_owned(), quarantine_prefix: "_quarantine".to_owned() };
+    let below = Claim { recovery: Some(Recovery { below: Some(below), ..was_meant }), ..small };
+    assert_eq!(below.encode(), GOLDEN_1_BELOW);
+    assert_eq!(Claim::parse(GOLDEN_1_BELOW.as_bytes()), Ok(below));
 }
 
 #[test]
@@ -92,6 +106,12 @@ fn refuses_what_sluice_did_not_write() {
         assert_ne!(text, GOLDEN_1, "{from}");
         assert!(Claim::parse(text.as_bytes()).is_err(), "{from:?} -> {to:?}");
     }
+    for below in ["", "new%20topics", "new topics _q", "new%2x _q", "a b c", "a%41 _q"] {
+        let text = GOLDEN_1_BELOW.replace("new%20topics _quarantine", below);
+        assert!(Claim::parse(text.as_bytes()).is_err(), "{below:?}");
+    }
+    let without = GOLDEN_1_SMALL.replace("end\n", "below a b\nend\n");
+    assert!(Claim::parse(without.as_bytes()).is_err(), "it belongs to a decision");
     assert!(Claim::parse(b"\xff\xfe").is_err());
     assert!(Claim::parse(&vec![b'a'; CLAIM_BYTES_MAX + 1]).is_err());
 }
@@ -101,6 +121,15 @@ fn another_version_is_named() {
     let text = GOLDEN_1.replacen("claim 1", "claim 7", 1);
     let error = Claim::parse(text.as_bytes()).unwrap_err();
     assert_eq!(error.to_string(), "its version is `7`, this release reads `1`");
+}
+
+#[test]
+fn a_commit_is_named_by_its_offset_and_its_metadata() {
+    let name = |offset, metadata: &str| ReplacedCommit::of(Some((at(offset), metadata.as_bytes())));
+    assert_eq!(ReplacedCommit::of(None), ReplacedCommit::None);
+    assert_eq!(name(5, "a"), name(5, "a"));
+    let others = [name(5, ""), name(5, "b"), name(6, "a"), ReplacedCommit::None];
+    assert!(!others.contains(&name(5, "a")));
 }
 
 #[test]
@@ -130,7 +159,10 @@ fn any_recovery() -> impl Strategy<Value = Recovery> {
             metadata: MetadataDigest(digest)
         }),
     ];
-    (decision, replaces).prop_map(|(decision, replaces)| Recovery { decision, replaces })
+    let below = ("\\PC{0,60}", "\\PC{0,60}")
+        .prop_map(|(prefix, quarantine_prefix)| Below { prefix, quarantine_prefix });
+    (decision, replaces, proptest::option::of(below))
+        .prop_map(|(decision, replaces, below)| Recovery { decision, replaces, below })
 }
 
 proptest! {

@@ -3,6 +3,7 @@
 //! It owns: committed offsets with their metadata, lag, members, and commits by a stranger.
 //! It does not own: anything that joins a group.
 
+use std::process::Command;
 use std::time::Duration;
 
 use rdkafka::admin::AdminOptions;
@@ -11,7 +12,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Kafka;
-use crate::support::{runtime, wait};
+use crate::support::{install, runtime, wait};
 
 const ANSWER_IN: Duration = Duration::from_secs(60);
 
@@ -105,6 +106,28 @@ impl Kafka {
             }
             answer => answer,
         });
+    }
+
+    /// Runs `kafka-consumer-groups` with these arguments, as a person would; again as long as a killed
+    /// member still holds the group.
+    pub fn consumer_groups(&self, arguments: &[&str]) -> String {
+        let tools = install::kafka_tools();
+        wait::until("kafka-consumer-groups", ANSWER_IN, || {
+            let mut command = Command::new("java");
+            command.args([
+                "-Xmx128m",
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                &tools,
+            ]);
+            command.arg("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand");
+            command.args(["--bootstrap-server", &self.bootstrap()]).args(arguments);
+            let output = command.output().unwrap();
+            let text = [output.stdout, output.stderr].concat();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            (output.status.success() && !text.contains("Error: ")).then_some(text)
+        })
     }
 
     /// Forgets everything that an empty group has committed.

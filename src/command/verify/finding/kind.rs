@@ -10,7 +10,7 @@ use crate::command::verdict::Verdict;
 /// What was found. The names are for machines too: they stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::command::verify) enum Kind {
+pub(in crate::command) enum Kind {
     Configuration,
     Unreachable,
     Topic,
@@ -39,7 +39,7 @@ pub(in crate::command::verify) enum Kind {
 pub(super) const KIND_CHARS: usize = "missing_records".len();
 
 impl Kind {
-    pub(in crate::command::verify) fn verdict(self) -> Verdict {
+    pub(in crate::command) fn verdict(self) -> Verdict {
         match self {
             Self::Configuration => Verdict::Config,
             Self::Unreachable => Verdict::Unreachable,
@@ -145,7 +145,9 @@ impl Kind {
             Self::Topic => {
                 "correct `kafka.topics`, or grant `Read` and `Describe` on it to this user"
             }
-            Self::Commit => "see that `kafka.group_id` is the daemon's, and what its log says",
+            Self::Commit => {
+                "see that `kafka.group_id` is the daemon's, then what `sluice recover` says"
+            }
             Self::MissingRecords => {
                 "look for it in the bucket's versions or a backup; if a former layout wrote it \
                  elsewhere, add `--prefix`"
@@ -162,7 +164,10 @@ impl Kind {
             Self::Changed => "run again when that is over",
             Self::NotOurs => "move it to another prefix",
             Self::OtherGroup => "give each its own `layout.prefix`",
-            Self::OtherTopic => "move it away if it is not wanted any more",
+            Self::OtherTopic => {
+                "move it away if it is not wanted any more; if partitions stopped, see \
+                 `sluice recover`"
+            }
             Self::BadMetadata => {
                 "restore it from the bucket's versions, or verify with the newer release"
             }

@@ -25,7 +25,11 @@ impl Instance {
                     mailbox.send(Mail::Watermarks { address, low, high });
                 }
                 Order::LookAtTopics => self.watch_at = self.clock.uptime(),
-                Order::Client(_) | Order::ClientGone { .. } | Order::Topics(_) | Order::Stop => {}
+                Order::Client(_)
+                | Order::ClientGone { .. }
+                | Order::Look(_)
+                | Order::Topics(_)
+                | Order::Stop => {}
             }
         }
         for request in std::mem::take(&mut self.requests) {
@@ -72,6 +76,7 @@ impl Instance {
             claims_prefix: self.settings.s3.claims_prefix.clone(),
             starts_at_end: self.settings.kafka.start == config::Start::Latest,
             brokers: Brokers::Real,
+            settings: Arc::clone(&self.settings),
         };
         let (gate, decision) =
             (Arc::clone(&self.gate), decide_from(Arc::clone(&self.stores), facts, options));

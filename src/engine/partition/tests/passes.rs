@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::rig::{Rig, options, with_parts};
 use crate::engine::partition::{Input, OnLostRecords, PartitionOptions, Report};
 use crate::engine::sample::layout;
+use crate::mutant::Mutant;
 
 const SIX: [(i64, &str); 6] = [(0, "a"), (1, "b"), (2, "c"), (3, "-"), (4, "a"), (5, "b")];
 
@@ -201,4 +202,11 @@ fn a_replay_that_waits_for_its_turn_gives_back_what_it_has_read() {
     assert_eq!(read_all(&mut rig), ["put t/k=a/0.json"]);
     assert_eq!(rig.settle(), ["put t/k=b/1.json", "put t/k=c/2.json", "commit 6 none"]);
     assert!(again(&mut rig, None).is_empty(), "nothing is replayed any more");
+}
+
+/// What the rule is worth: its test fails without it.
+#[test]
+fn a_broken_rule_fails_its_test() {
+    let test = the_first_pass_only_counts_and_each_later_one_writes_what_fits;
+    assert!(Mutant::PassesEndEarly.fails(test));
 }
