@@ -7,8 +7,15 @@
 //! carries a CRC and its length, a zstd frame its length and a checksum, so that readers notice
 //! what was damaged on the way.
 //!
+//! With the feature `isa-l` frames that are large enough for it are compressed by ISA-L, in less than
+//! half of the time: other bytes, the same records. A digest is of what is in a frame, so builds of
+//! both kinds may finish each other's plans.
+//!
 //! Why not into `out` at once: the room that compression asks for is above the input's size, so
 //! `out` would keep a multiple of what it holds. The copy is of compressed bytes only.
+
+#[cfg(feature = "isa-l")]
+mod isa_l;
 
 use std::fmt;
 
@@ -57,6 +64,13 @@ impl Compressors {
 
     #[expect(clippy::expect_used, reason = "the message proves that it cannot happen")]
     fn append_gzip(&mut self, frame: &[u8], out: &mut Vec<u8>) {
+        #[cfg(feature = "isa-l")]
+        if frame.len() >= isa_l::FRAME_BYTES_MIN {
+            self.make_room(isa_l::bound(frame.len()));
+            if let Some(written) = isa_l::compress(frame, &mut self.scratch) {
+                return self.hand_over(written, out);
+            }
+        }
         let bound = self.gzip.gzip_compress_bound(frame.len());
         self.make_room(bound);
         let written = self

@@ -18,7 +18,9 @@ fn build() -> PathBuf {
     // `<target>/debug/sluice`
     let target = Path::new(env!("CARGO_BIN_EXE_sluice")).parent().and_then(Path::parent).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release", "--locked", "--bin", "sluice", "--target-dir"]).arg(target);
+    cargo
+        .args(["build", "--release", "--locked", "--features", "isa-l", "--target-dir"])
+        .arg(target);
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     // What `cargo test` tells this process is not meant for another build.
     for (name, _) in std::env::vars_os() {
