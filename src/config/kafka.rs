@@ -4,6 +4,7 @@
 //! properties of librdkafka (`properties`), how secrets are found (`credentials`).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::fault::Caution;
 use super::pattern::TopicPattern;
@@ -30,6 +31,8 @@ pub struct KafkaSettings {
     pub auth: Option<KafkaAuth>,
     /// None is no encryption.
     pub tls: Option<KafkaTls>,
+    /// librdkafka's `max.poll.interval.ms`: the most that one rebalance may take.
+    pub poll_interval: Duration,
     pub properties: Properties,
 }
 
@@ -175,6 +178,7 @@ pub(super) fn read(
     let tls = tls(reader);
     let auth = auth(reader, sources, tls.as_ref());
     let properties = properties::read(reader, sources, protocol);
+    let poll_interval = properties::poll_interval(reader, &properties);
     Some(KafkaSettings {
         bootstrap_servers: bootstrap_servers?,
         topics: topics?.clone(),
@@ -184,6 +188,7 @@ pub(super) fn read(
         on_lost_records: on_lost_records?,
         auth,
         tls,
+        poll_interval: poll_interval?,
         properties,
     })
 }

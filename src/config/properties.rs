@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use config::ValueKind;
 
@@ -52,12 +53,20 @@ const RESERVED: &[&str] = &[
 
 /// Properties that Sluice cannot do its work without, and why.
 const FIXED: &[(&str, &str)] = &[
-    ("max.poll.interval.ms", "whose time-outs for a rebalance are parts of its 5 minutes"),
     ("group.instance.id", "which leaves the group and comes back to get out of a fault"),
     ("receive.message.max.bytes", "which takes answers of any size that Kafka has"),
     ("plugin.library.paths", "which loads no code from elsewhere"),
 ];
 const FETCH: &str = "fetch.max.bytes";
+
+/// The most that one rebalance may take, in milliseconds.
+const POLL_INTERVAL: &str = "max.poll.interval.ms";
+/// librdkafka's default.
+const POLL_INTERVAL_DEFAULT: Duration = Duration::from_mins(5);
+/// Below it the time-outs of a rebalance, which are parts of it, are shorter than a broker's pauses.
+const POLL_INTERVAL_MIN_MS: u64 = 20_000;
+/// librdkafka's own bound.
+const POLL_INTERVAL_MAX_MS: u64 = 86_400_000;
 
 /// Properties that brokers decide under KIP-848, and the strategy that Sluice sets under classic.
 const OF_CLASSIC: &[&str] = &["session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type"];
@@ -129,14 +138,36 @@ pub(super) fn read(
     Properties(properties)
 }
 
+/// Returns the interval that the user gave, or the default.
+pub(super) fn poll_interval(
+    reader: &mut Reader<'_>,
+    properties: &Properties,
+) -> Option<Duration> {
+    let Some(text) = properties.get(POLL_INTERVAL) else { return Some(POLL_INTERVAL_DEFAULT) };
+    let range = POLL_INTERVAL_MIN_MS..=POLL_INTERVAL_MAX_MS;
+    let interval = text.parse().ok().filter(|milliseconds| range.contains(milliseconds));
+    if interval.is_none() {
+        let problem = Problem::OutOfRange {
+            least: format!("{POLL_INTERVAL_MIN_MS} (20 s)"),
+            most: format!("{POLL_INTERVAL_MAX_MS} (a day)"),
+        };
+        fault_at(reader, POLL_INTERVAL, problem);
+    }
+    interval.map(Duration::from_millis)
+}
+
+fn fault_at(reader: &mut Reader<'_>, name: &str, problem: Problem) {
+    if let Some(value) = reader.find(PROPERTIES).and_then(|found| child(found.value, name)) {
+        let spot = reader.found(join(PROPERTIES, name), value).spot;
+        reader.fault(&spot, problem);
+    }
+}
+
 /// Refuses fetches that are larger than all the memory.
 pub(super) fn check_fetch(reader: &mut Reader<'_>, properties: &Properties, memory_bytes: u64) {
     let fetch_bytes = properties.get(FETCH).and_then(|text| text.parse::<u64>().ok());
-    if fetch_bytes.is_some_and(|bytes| bytes > memory_bytes)
-        && let Some(value) = reader.find(PROPERTIES).and_then(|found| child(found.value, FETCH))
-    {
-        let spot = reader.found(join(PROPERTIES, FETCH), value).spot;
-        reader.fault(&spot, Problem::FetchAboveMemory { memory_bytes });
+    if fetch_bytes.is_some_and(|bytes| bytes > memory_bytes) {
+        fault_at(reader, FETCH, Problem::FetchAboveMemory { memory_bytes });
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod committed;
 mod draining;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,16 +31,12 @@ use crate::mutant::Mutant;
 
 use committed::readable;
 pub(super) use draining::Draining;
+pub(super) use waits::Waits;
 
 /// How often a wait inside a callback looks around.
 const LOOK: Duration = Duration::from_millis(100);
 /// A worker answers within one step; longer than this is said aloud.
 const SLOW: Duration = Duration::from_secs(10);
-/// For the committed offsets, inside a callback. What is not answered then is asked outside of it.
-const COMMITTED_MAX: Duration = Duration::from_secs(10);
-/// A commit on its way is answered in seconds, or within librdkafka's time-outs of a minute. Beyond
-/// this the client is made anew, before `max.poll.interval.ms` (5 minutes) is over.
-const ANSWERED_MAX: Duration = Duration::from_secs(180);
 
 /// A worker as the polling thread sees it.
 #[derive(Debug)]
@@ -60,8 +57,7 @@ struct Inner {
 pub(super) struct Rebalancer {
     inner: Mutex<Inner>,
     gate: Arc<Gate>,
-    /// For planned and open batches of revoked partitions.
-    drain: Duration,
+    waits: Waits,
     /// The whole process has drained and stops: a revoke has nothing more to wait for.
     is_drained: AtomicBool,
     /// Where the time-outs of its waits run.
@@ -74,14 +70,14 @@ pub(super) struct Rebalancer {
 impl Rebalancer {
     pub(super) fn new(
         gate: Arc<Gate>,
-        (drain, runtime): (Duration, Handle),
+        (waits, runtime): (Waits, Handle),
         clock: Clock,
         told: (Metrics, Status),
     ) -> Arc<Self> {
         let (metrics, status) = told;
         let inner = Mutex::new(Inner::default());
         let is_drained = AtomicBool::new(false);
-        Arc::new(Self { inner, gate, drain, is_drained, runtime, clock, metrics, status })
+        Arc::new(Self { inner, gate, waits, is_drained, runtime, clock, metrics, status })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -153,7 +149,7 @@ impl Rebalancer {
         partitions: &[TopicPartition],
     ) -> Vec<Option<Committed>> {
         self.beat();
-        let answer = client.committed(partitions, COMMITTED_MAX);
+        let answer = client.committed(partitions, self.waits.committed);
         self.beat();
         let found = match answer {
             Ok(found) => found,
@@ -247,7 +243,7 @@ impl Rebalancer {
             return;
         }
         let mut draining = self.start_draining(partitions, SealReason::Revoke);
-        let deadline = self.clock.uptime().after(self.drain);
+        let deadline = self.clock.uptime().after(self.waits.drain);
         while !draining.is_over() {
             self.beat();
             draining.next().await;
@@ -267,7 +263,7 @@ impl Rebalancer {
         }
         drop(sender);
         self.wait_for_all(&mut answered).await;
-        let deadline = self.clock.uptime().after(ANSWERED_MAX);
+        let deadline = self.clock.uptime().after(self.waits.answered);
         if Mutant::RevokeDoesNotWait.is_on() {
             return;
         }

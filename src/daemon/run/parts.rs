@@ -14,7 +14,7 @@ use crate::daemon::budget::Budget;
 use crate::daemon::clock::Clock;
 use crate::daemon::connect::{protocol, s3_options};
 use crate::daemon::gate::Gate;
-use crate::daemon::group::Rebalancer;
+use crate::daemon::group::{Rebalancer, Waits};
 use crate::daemon::http::{HttpServer, Site, serve};
 use crate::daemon::mailbox::{Mail, Mailbox};
 use crate::daemon::metrics::{Metrics, PartitionSeries};
@@ -36,8 +36,6 @@ const FRAME_BYTES: usize = 1024 * 1024;
 const RUNTIME_THREADS: usize = 2;
 /// Aborting what is unfinished at the end.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
-/// A quarter of `max.poll.interval.ms` (5 minutes) is the most that one rebalance may take.
-const DRAIN_MAX: Duration = Duration::from_secs(75);
 
 /// A worker's thread and how it is written to.
 #[derive(Debug)]
@@ -102,7 +100,8 @@ impl Parts {
             Uploads::start(runtime.handle(), observer, stores.retry(), REQUESTS_MAX);
         let gate = Gate::new(protocol(settings.kafka.protocol), clock, metrics.clone());
         let told = (metrics.clone(), status.clone());
-        let waits = (settings.limits.drain.min(DRAIN_MAX), runtime.handle().clone());
+        let waits = Waits::new(settings.limits.drain, settings.kafka.poll_interval);
+        let waits = (waits, runtime.handle().clone());
         let rebalancer = Rebalancer::new(Arc::clone(&gate), waits, clock, told);
         let options = settler_options(&settings, place.brokers);
         let (settler, settling) =

@@ -22,7 +22,7 @@ use crate::daemon::budget::Budget;
 use crate::daemon::clock::Clock;
 use crate::daemon::connect::protocol;
 use crate::daemon::gate::{Gate, Order as GateOrder};
-use crate::daemon::group::{Draining, Rebalancer, WorkerSide};
+use crate::daemon::group::{Draining, Rebalancer, Waits, WorkerSide};
 use crate::daemon::mailbox::{Mail, Mailbox};
 use crate::daemon::metrics::{Metrics, PartitionSeries};
 use crate::daemon::observe::StoreObserver;
@@ -115,7 +115,8 @@ impl Instance {
         let stores = Arc::new(Stores::new(runtime.clone(), reach, bucket, endpoint, told));
         let (uploads, task) = Uploads::start(&runtime, observer, stores.retry(), REQUESTS_MAX);
         let gate = Gate::new(protocol(settings.kafka.protocol), clock, metrics.clone());
-        let waits = (settings.limits.drain, runtime);
+        let interval = settings.kafka.poll_interval;
+        let waits = (Waits::new(settings.limits.drain, interval), runtime);
         let told = (metrics.clone(), status.clone());
         let rebalancer = Rebalancer::new(Arc::clone(&gate), waits, clock, told);
         let (sender, orders) = sync_channel(1_000);
