@@ -21,6 +21,7 @@ mod observe;
 mod publish;
 mod retry;
 mod store;
+mod throttle;
 mod uploads;
 #[cfg(test)]
 use crate as subject;
@@ -43,6 +44,7 @@ pub use store::{
     Buckets, ByteRange, Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page,
     PartNumber, Put, Store, StoreFuture, StoredPart, Target, UploadId, Writes,
 };
+pub use throttle::Throttle;
 pub use uploads::{
     Answer, AnswerTo, ClaimText, Job, Object, ObjectId, REQUESTS_MAX, Uploads, UploadsEnd,
     UploadsTask,

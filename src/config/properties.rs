@@ -139,10 +139,7 @@ pub(super) fn read(
 }
 
 /// Returns the interval that the user gave, or the default.
-pub(super) fn poll_interval(
-    reader: &mut Reader<'_>,
-    properties: &Properties,
-) -> Option<Duration> {
+pub(super) fn poll_interval(reader: &mut Reader<'_>, properties: &Properties) -> Option<Duration> {
     let Some(text) = properties.get(POLL_INTERVAL) else { return Some(POLL_INTERVAL_DEFAULT) };
     let range = POLL_INTERVAL_MIN_MS..=POLL_INTERVAL_MAX_MS;
     let interval = text.parse().ok().filter(|milliseconds| range.contains(milliseconds));

@@ -14,7 +14,7 @@ use super::clock::Clock;
 use super::status::Status;
 use crate::layout::Layout;
 use crate::model::Bucket;
-use crate::s3::{Buckets, Metered, Retry, Store, UploadObserver};
+use crate::s3::{Buckets, Metered, Retry, Store, Throttle, UploadObserver};
 
 /// Questions on their way at a time: after an assignment there is one for each partition.
 const QUESTIONS_MAX: usize = 64;
@@ -44,7 +44,12 @@ impl Stores {
     ) -> Self {
         let own = buckets.bucket(bucket);
         let permits = Arc::new(Semaphore::new(QUESTIONS_MAX));
-        let asked = Arc::new(Metered::new(Arc::clone(&own), permits, observer));
+        let asked = Arc::new(Metered::new(
+            Arc::clone(&own),
+            permits,
+            Throttle::new(QUESTIONS_MAX),
+            observer,
+        ));
         Self { runtime, buckets, own, asked, endpoint, retry }
     }
 

@@ -1,6 +1,7 @@
 //! A store that shares a budget of requests with others and tells how each one went.
 //!
-//! It owns: the permit around each request. Waiting between two attempts holds none, so a bucket
+//! It owns: the permit around each request, and its turn below a prefix that the store slows down.
+//! Waiting between two attempts holds neither, and waiting for a turn no permit, so a bucket or prefix
 //! that is down does not starve another.
 //! It does not own: the number of permits, what the observer counts.
 
@@ -10,12 +11,13 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::error::{Operation, StoreError};
+use super::error::{Operation, StoreError, StoreErrorKind};
 use super::observe::{Request, UploadObserver};
 use super::store::{
     ByteRange, Condition, Etag, Found, Got, ListedObject, ListedUpload, ObjectStore, Page,
     PartNumber, Put, Store, StoreFuture, StoredPart, Target, UploadId, Writes,
 };
+use super::throttle::Throttle;
 use crate::model::{Bucket, ObjectKey};
 
 /// A store whose requests take permits and are counted.
@@ -23,12 +25,38 @@ use crate::model::{Bucket, ObjectKey};
 pub struct Metered {
     inner: Store,
     requests: Arc<Semaphore>,
+    throttle: Arc<Throttle>,
     observer: Arc<dyn UploadObserver>,
 }
 
 impl Metered {
-    pub fn new(inner: Store, requests: Arc<Semaphore>, observer: Arc<dyn UploadObserver>) -> Self {
-        Self { inner, requests, observer }
+    pub fn new(
+        inner: Store,
+        requests: Arc<Semaphore>,
+        throttle: Arc<Throttle>,
+        observer: Arc<dyn UploadObserver>,
+    ) -> Self {
+        Self { inner, requests, throttle, observer }
+    }
+
+    /// A request about one object: it waits for its turn below the object's prefix.
+    fn in_turn<'a, T: Send + 'a>(
+        &'a self,
+        operation: Operation,
+        key: &'a ObjectKey,
+        body_bytes: usize,
+        request: StoreFuture<'a, T>,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            let turn = self.throttle.turn(self.bucket(), key).await;
+            let result = self.measured(operation, body_bytes, request).await;
+            match &result {
+                Ok(_value) => turn.succeeded(),
+                Err(error) if error.kind == StoreErrorKind::SlowDown => turn.slowed_down(),
+                Err(_other) => {}
+            }
+            result
+        })
     }
 
     fn measured<'a, T: Send + 'a>(
@@ -60,15 +88,15 @@ impl ObjectStore for Metered {
     }
 
     fn put<'a>(&'a self, put: Put<'a>) -> StoreFuture<'a, Etag> {
-        self.measured(Operation::Put, put.body.len(), self.inner.put(put))
+        self.in_turn(Operation::Put, put.key, put.body.len(), self.inner.put(put))
     }
 
     fn head<'a>(&'a self, key: &'a ObjectKey) -> StoreFuture<'a, Found> {
-        self.measured(Operation::Head, 0, self.inner.head(key))
+        self.in_turn(Operation::Head, key, 0, self.inner.head(key))
     }
 
     fn get<'a>(&'a self, key: &'a ObjectKey, bytes_max: usize) -> StoreFuture<'a, Got> {
-        self.measured(Operation::Get, 0, self.inner.get(key, bytes_max))
+        self.in_turn(Operation::Get, key, 0, self.inner.get(key, bytes_max))
     }
 
     fn get_range<'a>(&'a self, key: &'a ObjectKey, range: ByteRange) -> StoreFuture<'a, Got> {
@@ -76,7 +104,7 @@ impl ObjectStore for Metered {
     }
 
     fn create_upload<'a>(&'a self, target: &'a Target) -> StoreFuture<'a, UploadId> {
-        self.measured(Operation::CreateUpload, 0, self.inner.create_upload(target))
+        self.in_turn(Operation::CreateUpload, &target.key, 0, self.inner.create_upload(target))
     }
 
     fn upload_part<'a>(
@@ -88,7 +116,7 @@ impl ObjectStore for Metered {
     ) -> StoreFuture<'a, StoredPart> {
         let body_bytes = body.len();
         let request = self.inner.upload_part(key, upload, number, body);
-        self.measured(Operation::UploadPart, body_bytes, request)
+        self.in_turn(Operation::UploadPart, key, body_bytes, request)
     }
 
     fn complete_upload<'a>(
@@ -99,7 +127,7 @@ impl ObjectStore for Metered {
         condition: Condition,
     ) -> StoreFuture<'a, Etag> {
         let request = self.inner.complete_upload(key, upload, parts, condition);
-        self.measured(Operation::CompleteUpload, 0, request)
+        self.in_turn(Operation::CompleteUpload, key, 0, request)
     }
 
     fn abort_upload<'a>(&'a self, key: &'a ObjectKey, upload: &'a UploadId) -> StoreFuture<'a, ()> {

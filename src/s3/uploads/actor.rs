@@ -17,6 +17,7 @@ use super::super::observe::UploadObserver;
 use super::super::publish::PublishOutcome;
 use super::super::retry::{Retry, Stopped};
 use super::super::store::{Store, StoredPart, UploadId};
+use super::super::throttle::Throttle;
 use super::object::{State, Step, WaitingPart};
 use super::request::Requests;
 use super::{Answer, AnswerTo, Job, Message, Object, ObjectId};
@@ -34,6 +35,7 @@ pub(super) struct Actor {
     messages: mpsc::UnboundedReceiver<Message>,
     observer: Arc<dyn UploadObserver>,
     requests: Arc<Semaphore>,
+    throttle: Arc<Throttle>,
     retry: Retry,
     /// Ends claims at the close; objects have their own.
     canceller: Canceller,
@@ -60,6 +62,7 @@ impl Actor {
         Self {
             messages,
             requests: Arc::new(Semaphore::new(requests_max.max(1))),
+            throttle: Throttle::new(requests_max),
             retry_of_aborts: retry.cancelled_by(aborts_cancelled),
             _canceller_of_aborts: canceller_of_aborts,
             retry,
@@ -148,7 +151,8 @@ impl Actor {
     }
 
     fn metered(&self, store: &Store) -> Metered {
-        Metered::new(Arc::clone(store), Arc::clone(&self.requests), Arc::clone(&self.observer))
+        let (requests, throttle) = (Arc::clone(&self.requests), Arc::clone(&self.throttle));
+        Metered::new(Arc::clone(store), requests, throttle, Arc::clone(&self.observer))
     }
 
     fn put(&mut self, object: Object, body: Bytes, answer: AnswerTo) {

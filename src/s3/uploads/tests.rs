@@ -9,6 +9,7 @@ use super::*;
 use crate::model::{BatchId, Bucket, GroupId, Offset, TopicId, TopicPartition};
 
 mod orders;
+mod throttled;
 
 struct Bench {
     store: Arc<MemoryStore>,
