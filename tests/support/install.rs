@@ -33,6 +33,8 @@ const PYTHON_CLIENTS: [&str; 2] = ["confluent-kafka==2.16.1", "pyarrow==26.0.1"]
 pub enum KafkaRelease {
     /// The one that every run uses: both group protocols, the new coordinator.
     V4_4,
+    /// Its coordinator gathers commits for a while, for the benchmark of groups.
+    V4_0,
     /// The old group coordinator, for the full set.
     V3_9,
 }
@@ -41,6 +43,7 @@ impl KafkaRelease {
     pub const fn version(self) -> &'static str {
         match self {
             Self::V4_4 => "4.4.0",
+            Self::V4_0 => "4.0.0",
             Self::V3_9 => "3.9.1",
         }
     }

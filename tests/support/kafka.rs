@@ -161,6 +161,10 @@ impl Kafka {
         }
     }
 
+    pub fn process_id(&self, index: usize) -> u32 {
+        self.brokers[index].process.lock().unwrap().as_ref().unwrap().id()
+    }
+
     /// Sends a signal to one broker: SIGSTOP makes one that hangs.
     pub fn signal_broker(&self, index: usize, signal: Signal) {
         self.brokers[index].process.lock().unwrap().as_mut().unwrap().signal(signal);
