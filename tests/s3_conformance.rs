@@ -22,6 +22,7 @@ fn options(server: &S3Server) -> S3Options {
         endpoint: Some(server.endpoint()),
         path_style: true,
         conditional_writes: true,
+        sign_bodies: false,
         credentials: Some(StaticCredentials {
             access_key_id: support::s3::ACCESS_KEY.to_owned(),
             secret_access_key: support::s3::SECRET_KEY.to_owned(),

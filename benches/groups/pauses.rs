@@ -91,7 +91,9 @@ fn read_up_to(daemon: &Daemon) -> Option<Vec<(String, f64)>> {
         let rest = line.strip_prefix("sluice_partition_offset{")?;
         let (labels, offset) = rest.split_once("} ")?;
         let partition = labels.split(',').find(|label| label.starts_with("partition="))?;
-        labels.contains("stage=\"consumed\"").then(|| (partition.to_owned(), offset.parse().unwrap()))
+        labels
+            .contains("stage=\"consumed\"")
+            .then(|| (partition.to_owned(), offset.parse().unwrap()))
     });
     Some(series.collect())
 }

@@ -25,6 +25,8 @@ pub struct S3Settings {
     pub endpoint: Option<String>,
     pub path_style: bool,
     pub conditional_writes: bool,
+    /// Over https too; over http they always are.
+    pub sign_bodies: bool,
     pub part_bytes: u64,
     /// Ends in `/`; no layout of this configuration writes below it.
     pub claims_prefix: String,
@@ -71,6 +73,7 @@ pub(super) fn read(
     let region = reader.parse("s3.region", parse_region);
     let path_style = reader.flag("s3.path_style");
     let conditional_writes = reader.flag("s3.conditional_writes");
+    let sign_bodies = reader.flag("s3.sign_bodies");
     let credentials = credentials(reader, sources);
     Some(S3Settings {
         bucket: store.bucket.clone()?,
@@ -78,6 +81,7 @@ pub(super) fn read(
         endpoint: store.endpoint.clone(),
         path_style: path_style?,
         conditional_writes: conditional_writes?,
+        sign_bodies: sign_bodies?,
         part_bytes: store.part_bytes?,
         claims_prefix: store.claims_prefix.clone()?,
         credentials,

@@ -74,6 +74,7 @@ pub fn s3_options(settings: &S3Settings) -> S3Options {
         endpoint: settings.endpoint.clone(),
         path_style: settings.path_style,
         conditional_writes: settings.conditional_writes,
+        sign_bodies: settings.sign_bodies,
         credentials,
     }
 }

@@ -33,6 +33,12 @@ pub const KEYS: &[Key] = &[
         "`false` only for stores without `If-None-Match`: Sluice asks with HEAD first, which is weaker",
     ),
     key(
+        "s3.sign_bodies",
+        Flag,
+        Default("false"),
+        "sign bodies over https too, where TLS and a checksum protect them already; over http they always are",
+    ),
+    key(
         "s3.part_size",
         Size,
         Default("\"8 MiB\""),

@@ -30,6 +30,7 @@ fn stores(runtime: &Runtime, metrics: &Metrics, clock: Clock) -> Stores {
         endpoint: endpoint.clone(),
         path_style: true,
         conditional_writes: true,
+        sign_bodies: false,
         credentials: Some(credentials),
     };
     let aws = runtime.block_on(AwsStores::connect(&options)).unwrap();

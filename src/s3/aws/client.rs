@@ -41,6 +41,8 @@ pub struct S3Options {
     pub endpoint: Option<String>,
     pub path_style: bool,
     pub conditional_writes: bool,
+    /// Over https too; over http they always are.
+    pub sign_bodies: bool,
     /// None is the AWS chain: environment, profiles, web identity, container, instance.
     pub credentials: Option<StaticCredentials>,
 }
@@ -93,7 +95,7 @@ impl AwsStores {
         http: SharedHttpClient,
         options: &S3Options,
     ) -> Result<Self, StoresError> {
-        let payload = payload_of(options.endpoint.as_deref())?;
+        let payload = payload_of(options)?;
         let mut chain = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
         if let Some(region) = region_of(options) {
             chain = chain.region(Region::new(region));
@@ -150,12 +152,14 @@ fn credentials_of(credentials: &StaticCredentials) -> Credentials {
     )
 }
 
-fn payload_of(endpoint: Option<&str>) -> Result<Payload, StoresError> {
-    match endpoint {
-        None => Ok(Payload::Unsigned),
-        Some(endpoint) if endpoint.starts_with("https://") => Ok(Payload::Unsigned),
-        Some(endpoint) if endpoint.starts_with("http://") => Ok(Payload::Signed),
-        Some(endpoint) => Err(StoresError::Endpoint { endpoint: endpoint.to_owned() }),
+fn payload_of(options: &S3Options) -> Result<Payload, StoresError> {
+    let endpoint = options.endpoint.as_deref().unwrap_or("https://");
+    if endpoint.starts_with("http://") || options.sign_bodies && endpoint.starts_with("https://") {
+        Ok(Payload::Signed)
+    } else if endpoint.starts_with("https://") {
+        Ok(Payload::Unsigned)
+    } else {
+        Err(StoresError::Endpoint { endpoint: endpoint.to_owned() })
     }
 }
 
@@ -175,10 +179,22 @@ mod tests {
 
     #[test]
     fn bodies_are_signed_only_where_nothing_else_protects_them() {
-        assert_eq!(payload_of(None), Ok(Payload::Unsigned));
-        assert_eq!(payload_of(Some("https://s3.example")), Ok(Payload::Unsigned));
-        assert_eq!(payload_of(Some("http://127.0.0.1:1")), Ok(Payload::Signed));
-        let error = payload_of(Some("s3.example")).unwrap_err();
+        let payload = |endpoint: Option<&str>, sign_bodies| {
+            payload_of(&S3Options {
+                region: None,
+                endpoint: endpoint.map(str::to_owned),
+                path_style: false,
+                conditional_writes: true,
+                sign_bodies,
+                credentials: None,
+            })
+        };
+        for endpoint in [None, Some("https://s3.example")] {
+            assert_eq!(payload(endpoint, false), Ok(Payload::Unsigned));
+            assert_eq!(payload(endpoint, true), Ok(Payload::Signed), "who asks for it");
+        }
+        assert_eq!(payload(Some("http://127.0.0.1:1"), false), Ok(Payload::Signed));
+        let error = payload(Some("s3.example"), false).unwrap_err();
         assert_eq!(
             error.to_string(),
             "`s3.endpoint` = `s3.example` must begin with `http://` or `https://`"

@@ -76,6 +76,7 @@ impl Wire {
             endpoint: endpoint.map(str::to_owned),
             path_style: true,
             conditional_writes: true,
+            sign_bodies: false,
             credentials: Some(credentials),
         };
         let wire = self.clone();
