@@ -53,6 +53,30 @@ fn the_script_finds_lost_doubled_changed_and_uncommitted_records() {
     assert!(!compare().faults.is_empty(), "its name says another end");
 }
 
+/// A producer that lost its broker may say something twice: so must the bucket, and no more often.
+#[test]
+fn the_script_wants_what_kafka_has_twice_twice() {
+    let (topic, group, bucket) = (unique("repeated"), unique("group"), s3().bucket("repeated"));
+    kafka().create_topic(&topic, 1);
+    kafka().produce(&topic, &[numbered(0..2, 1), numbered(0..1, 1)].concat());
+    kafka().commit_as_stranger(&group, &topic, 0, (3, ""));
+    let compare = |body: &[u8]| {
+        s3().put(&bucket, &format!("topics/{topic}/{topic}+0+0000000000.json"), body);
+        let topics = std::slice::from_ref(&topic);
+        let report = independent::compare(kafka(), s3(), &bucket, &group, topics);
+        (report.missing, report.doubles, report.repeats, report.faults.len())
+    };
+    let (zero, one) = ("{\"n\":0}\n", "{\"n\":1}\n");
+    let body = |lines: &[&str]| lines.concat().into_bytes();
+    assert_eq!(compare(&body(&[zero, one, zero])), (0, 0, 1, 0));
+    let (missing, doubles, ..) = compare(&body(&[zero, one]));
+    assert_eq!((missing, doubles), (1, 0));
+    let (missing, doubles, ..) = compare(&body(&[zero, one, zero, zero]));
+    assert_eq!((missing, doubles), (0, 1));
+    let (missing, doubles, .., faults) = compare(&body(&[zero, zero, one]));
+    assert_eq!((missing, doubles, faults), (0, 0, 1), "not in the order of the log");
+}
+
 /// Kafka shows a record that its producer meant to take back: no reader may take that for whole.
 #[test]
 fn the_script_finds_packed_objects_and_records_of_aborted_transactions() {

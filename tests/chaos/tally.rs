@@ -87,12 +87,13 @@ impl Tally {
     pub fn close(&self, name: &str, report: &Report, seconds: u64) {
         let faults = self.s3_faults.iter().map(|(kind, count)| format!("{} {kind}", count.get()));
         let line = format!(
-            "chaos, {name}: {} records, {} missing, {} twice, {} strange, in {} objects, {} s; \
+            "chaos, {name}: {} records ({} repeated by their producer), {} missing, {} twice, {} strange, in {} objects, {} s; \
              {} kills ({} with an open plan), {} zombies, {} stopped, \
              {} joined, {} left, {} brokers killed, {} stopped, {} coordinator moves, \
              {} partitions added, {} configuration changes, S3 faults: {}; \
              {} plans finished by a successor, {} own 412, {} transactions aborted\n",
             report.records,
+            report.repeats,
             report.missing,
             report.doubles,
             report.strange,

@@ -19,13 +19,15 @@ pub struct Report {
     pub doubles: u64,
     /// Lines that are no record, or none that is to be seen.
     pub strange: u64,
+    /// Records of Kafka that say again what another record says.
+    pub repeats: u64,
     /// Seconds from the last record to the object that holds it, of the slowest partition.
     pub behind_s: f64,
     pub faults: Vec<String>,
 }
 
 /// Compares topics with the bucket and the group: JSON lines in any layout whose names begin with
-/// topic, partition and start. Every value is there once.
+/// topic, partition and start. Every value is there as often as in Kafka.
 pub fn compare(
     kafka: &Kafka,
     s3: &S3Server,
@@ -49,6 +51,7 @@ pub fn compare(
         missing: count("missing"),
         doubles: count("doubles"),
         strange: count("strange"),
+        repeats: count("repeats"),
         lag: report["lag"].as_i64().unwrap(),
         behind_s: report["behind_s"].as_f64().unwrap(),
         faults: faults.map(|fault| fault.as_str().unwrap().to_owned()).collect(),

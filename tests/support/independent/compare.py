@@ -2,8 +2,9 @@
 
 Asked of Kafka and S3 through clients that are not Sluice's (confluent-kafka, pyarrow), of objects
 below `topics/` that hold JSON lines, plain or compressed, whatever their path: their names begin
-with topic, partition and the offset of their first record. Records are known by their values, so
-each value must be there once. Prints one JSON object; what is wrong is in its list `faults`.
+with topic, partition and the offset of their first record. Records are known by their values: one
+that stands in the log several times (a producer that lost its broker may repeat itself, idempotent or
+not) must be in the bucket as many times, in the same order. Prints one JSON object; what is wrong is in its list `faults`.
 Arguments: BOOTSTRAP ENDPOINT REGION ACCESS_KEY SECRET_KEY BUCKET GROUP TOPIC...
 """
 
@@ -32,16 +33,17 @@ class Partition:
     """Every record from the first to the end as it is now."""
 
     def __init__(self):
-        self.offsets = {}  # by the digest of the value
+        self.offsets = collections.defaultdict(list)  # by the digest of the value, ascending
         self.last, self.time_s, self.faults = None, 0.0, []
 
     def add(self, message):
         self.last, self.time_s = message.offset(), message.timestamp()[1] / 1000
         if ABORTED in message.value():
             self.faults.append(f"Kafka shows the aborted record at {self.last}")
-        first = self.offsets.setdefault(digest(message.value()), self.last)
-        if first != self.last:
-            self.faults.append(f"the records at {first} and {self.last} have the same value")
+        self.offsets[digest(message.value())].append(self.last)
+
+    def all(self):
+        return [offset for offsets in self.offsets.values() for offset in offsets]
 
 
 def digest(value):
@@ -100,15 +102,18 @@ def lines(path, body, faults):
 def compare(records, objects, read):
     """What is wrong with one partition: each record is in one line of one object, in order."""
     faults, strange = [], 0
-    times = collections.Counter()
+    times, seen = collections.Counter(), collections.Counter()
     for start, last, path, _ in sorted(objects, key=lambda one: (one.start, one.path)):
         position = -1
         for index, line in enumerate(lines(path, read(path), faults)):
-            offset = records.offsets.get(digest(line))
-            if offset is None:
+            known = digest(line)
+            if known not in records.offsets:
                 strange += 1
                 faults.append(f"{path}: line {index} is no record: {line[:80]!r}")
                 continue
+            # The nth line that says so is the nth record; what is beyond repeats the last.
+            offset = records.offsets[known][min(seen[known], len(records.offsets[known]) - 1)]
+            seen[known] += 1
             times[offset] += 1
             if index == 0 and offset != start:
                 faults.append(f"{path}: it begins with the record at {offset}")
@@ -117,7 +122,7 @@ def compare(records, objects, read):
             position = offset
         if last is not None and position != last:
             faults.append(f"{path}: it ends with the record at {position}")
-    missing = [offset for offset in records.offsets.values() if offset not in times]
+    missing = [offset for offset in records.all() if offset not in times]
     twice = [offset for offset in times if times[offset] > 1]
     if missing:
         faults.insert(0, f"{len(missing)} records are in no object, "
@@ -126,7 +131,8 @@ def compare(records, objects, read):
         faults.insert(0, f"{len(twice)} records are there more than once, "
                          f"from {min(twice)} to {max(twice)}")
     counts = {"missing": len(missing), "strange": strange,
-              "doubles": sum(times.values()) - len(times)}
+              "doubles": sum(times.values()) - len(times),
+              "repeats": len(records.all()) - len(records.offsets)}
     return counts, records.faults[:FAULTS_MAX] + faults[:FAULTS_MAX]
 
 
@@ -143,7 +149,7 @@ def main():
 
     asking = Consumer({**kafka, "group.id": group})
     report = {"records": 0, "objects": 0, "lag": 0, "behind_s": 0.0, "missing": 0, "doubles": 0,
-              "strange": 0, "faults": []}
+              "strange": 0, "repeats": 0, "faults": []}
     faults = report["faults"]
     listed = list_objects(store, bucket, topics, faults)
     for topic in topics:
@@ -161,7 +167,7 @@ def main():
                 faults.append(f"{topic}/{partition}: {committed} is committed, {end} is the end")
             for name, count in counts.items():
                 report[name] += count
-            report["records"] += len(records.offsets)
+            report["records"] += len(records.all())
             report["objects"] += len(objects)
             report["lag"] += end - max(committed, 0)
             if records.offsets and objects:
