@@ -12,6 +12,7 @@ mod claim;
 mod log_end;
 mod mail;
 mod memory;
+mod progress;
 mod read;
 mod report;
 mod resume;

@@ -15,7 +15,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Metric, MetricFamily};
 
 use super::gathered::Family;
-use crate::model::{Offset, TopicPartition};
+use crate::model::{Offset, Timestamp, TopicPartition};
 
 /// Whether each partition has series of its own (`http.partition_metrics`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ struct Cells {
     published: AtomicI64,
     committed: AtomicI64,
     log_end: AtomicI64,
+    published_ms: AtomicI64,
     is_starting: AtomicBool,
 }
 
@@ -48,6 +49,7 @@ impl Default for Cells {
             published: unknown(),
             committed: unknown(),
             log_end: unknown(),
+            published_ms: unknown(),
             is_starting: AtomicBool::new(true),
         }
     }
@@ -94,6 +96,11 @@ impl PartitionMetrics {
         self.0.committed.store(next.value(), Relaxed);
     }
 
+    /// The newest time of a record that is visible in S3.
+    pub fn published_time(&self, time: Timestamp) {
+        self.0.published_ms.store(time.millis(), Relaxed);
+    }
+
     /// The offset that the next record written to the partition will have.
     pub fn log_end_known(&self, log_end: Offset) {
         self.0.log_end.store(log_end.value(), Relaxed);
@@ -109,6 +116,7 @@ struct Families {
     offset: Family,
     lag: Family,
     log_end: Family,
+    published_time: Family,
 }
 
 const PARTITION: &[&str] = &["topic", "partition"];
@@ -147,6 +155,11 @@ impl Families {
             log_end: Family::new(
                 "sluice_partition_log_end_offset",
                 "Offset that the partition's next record will have.",
+                PARTITION,
+            )?,
+            published_time: Family::new(
+                "sluice_partition_published_time_seconds",
+                "Time of the newest record that is in S3, as it stands in Kafka.",
                 PARTITION,
             )?,
         })
@@ -222,6 +235,11 @@ impl Partitions {
                 let gauge = self.families.log_end.gauge(&[topic, &index], log_end as f64);
                 gathered.log_end.push(gauge);
             }
+            if let Some(millis) = known(&cells.published_ms) {
+                let gauge =
+                    self.families.published_time.gauge(&[topic, &index], millis as f64 / 1e3);
+                gathered.published_time.push(gauge);
+            }
         }
         gathered
     }
@@ -232,6 +250,7 @@ struct Offsets {
     offset: Vec<Metric>,
     lag: Vec<Metric>,
     log_end: Vec<Metric>,
+    published_time: Vec<Metric>,
 }
 
 fn known(cell: &AtomicI64) -> Option<i64> {
@@ -240,10 +259,10 @@ fn known(cell: &AtomicI64) -> Option<i64> {
 
 impl Collector for Partitions {
     fn desc(&self) -> Vec<&Desc> {
-        let Families { assigned, starting, stopped_count, stopped, offset, lag, log_end } =
-            &*self.families;
-        let families = [assigned, starting, stopped_count, stopped, offset, lag, log_end];
-        families.iter().map(|family| family.description()).collect()
+        let all = &*self.families;
+        let states = [&all.assigned, &all.starting, &all.stopped_count, &all.stopped];
+        let progress = [&all.offset, &all.lag, &all.log_end, &all.published_time];
+        states.into_iter().chain(progress).map(|family| family.description()).collect()
     }
 
     /// Leaves out a family without a series: the text format has no empty ones.
@@ -268,6 +287,7 @@ impl Collector for Partitions {
             (&families.offset, offsets.offset),
             (&families.lag, offsets.lag),
             (&families.log_end, offsets.log_end),
+            (&families.published_time, offsets.published_time),
         ];
         let filled = all.into_iter().filter(|(_, metrics)| !metrics.is_empty());
         filled.map(|(family, metrics)| family.with(metrics)).collect()

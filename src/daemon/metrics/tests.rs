@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::Offset;
+use crate::model::{Offset, Timestamp};
 
 fn metrics(series: PartitionSeries) -> Metrics {
     Metrics::new(series).expect("the table is sound")
@@ -45,6 +45,7 @@ fn everything() -> Metrics {
     pin.published(Offset::new(6).expect("not negative"));
     pin.committed(Offset::new(5).expect("not negative"));
     pin.log_end_known(Offset::new(10).expect("not negative"));
+    pin.published_time(Timestamp::from_millis(1_700_000_000_123));
     metrics.partition_stopped(&partition("geo", 1), "replay_differs");
     metrics
 }
@@ -81,6 +82,7 @@ fn each_event_is_counted_under_its_name() {
         "sluice_partition_lag_records{topic=\"pin\",partition=\"0\",stage=\"consumed\"} 1",
         "sluice_partition_lag_records{topic=\"pin\",partition=\"0\",stage=\"committed\"} 5",
         "sluice_partition_log_end_offset{topic=\"pin\",partition=\"0\"} 10",
+        "sluice_partition_published_time_seconds{topic=\"pin\",partition=\"0\"} 1700000000.123",
         concat!("sluice_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
     ] {
         assert_line(&text, line);

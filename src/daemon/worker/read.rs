@@ -153,6 +153,7 @@ impl Worker {
                 if record.offset < machine.cursor() {
                     return None; // from before a seek
                 }
+                slot.progress.read(record.timestamp);
                 machine.handle(now, Input::Record(record), &mut self.workshop);
                 self.carry_out(address);
                 u64::try_from(bytes).ok()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Worker;
-use super::slot::Slot;
+use super::slot::{Slot, State};
 use crate::daemon::metrics::OpenBatches;
 use crate::daemon::status::{PartitionRow, Stopped};
 use crate::engine::Partition;
@@ -14,10 +14,13 @@ impl Worker {
     pub(super) fn report(&mut self, now: Uptime) {
         self.look_at_log_ends(now);
         let mut open = OpenBatches { count: 0, bytes: 0, oldest_age: Duration::ZERO };
-        for slot in self.slots.values() {
+        for slot in self.slots.values_mut() {
             slot.metrics.starting(slot.word() == "starting");
-            let Some(machine) = slot.machine() else { continue };
-            slot.metrics.consumed(machine.cursor());
+            let State::Running(machine) = &slot.state else { continue };
+            if let Some(time) = slot.progress.look(machine.cursor(), machine.published_to()) {
+                slot.metrics.published_time(time);
+            }
+            slot.metrics.consumed(slot.consumed().unwrap_or(machine.cursor()));
             slot.metrics.buffered(machine.cursor());
             slot.metrics.committed(machine.frontier());
             slot.metrics.published(machine.published_to());
@@ -40,7 +43,7 @@ fn row(slot: &Slot) -> PartitionRow {
     let stats = machine.and_then(Partition::open_stats);
     PartitionRow {
         state: slot.word(),
-        consumed: machine.map(Partition::cursor),
+        consumed: slot.consumed(),
         published: machine.map(Partition::published_to),
         committed: machine.map(Partition::frontier).or(slot.committed),
         log_end: slot.log_end,

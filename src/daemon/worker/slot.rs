@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::progress::Progress;
 use super::resume::Refused;
 use crate::daemon::budget::Holding;
 use crate::daemon::metrics::PartitionMetrics;
 use crate::daemon::settler::Settlement;
 use crate::engine::{Partition, StopReason};
+use crate::kafka::ffi::Content;
 use crate::kafka::seat::Messages;
 use crate::model::{ObjectKey, Offset, TopicPartition, Uptime};
 use crate::s3::{Claim, Claims, Etag};
@@ -75,6 +77,7 @@ pub(super) struct Slot {
     pub(super) holding: Holding,
     pub(super) log_end: Option<Offset>,
     pub(super) last_key: Option<ObjectKey>,
+    pub(super) progress: Progress,
     pub(super) metrics: PartitionMetrics,
     /// The log's ends were asked for, because the position was out of range.
     pub(super) asks_watermarks: bool,
@@ -107,6 +110,7 @@ impl Slot {
             holding: Holding::default(),
             log_end: None,
             last_key: None,
+            progress: Progress::default(),
             metrics,
             asks_watermarks: false,
             is_out_of_range: false,
@@ -135,6 +139,17 @@ impl Slot {
             State::Running(machine) => Some(machine),
             State::Settling | State::Pinning(_) | State::Claiming(_) | State::Halted => None,
         }
+    }
+
+    /// Returns the offset behind all that was taken from Kafka, what is kept aside too.
+    pub(super) fn consumed(&self) -> Option<Offset> {
+        let cursor = self.machine().map(Partition::cursor)?;
+        let last = self.aside.back().and_then(|kept| kept.batch.get(kept.index));
+        let aside = last.and_then(|message| match message.content() {
+            Content::Record(record) => Some(record.offset.next()),
+            Content::End(_) | Content::Error { .. } => None,
+        });
+        Some(aside.map_or(cursor, |aside| aside.max(cursor)))
     }
 
     /// Returns whether the machine has a deadline that has come, or a stop is to be tried again.

@@ -7,7 +7,7 @@
 //! what the newer one left. So a release reads its own version and the previous one, and a release
 //! that brings a new version still writes the previous one (`WRITTEN`); the next one changes over.
 
-use super::{exact, offset};
+use super::offset;
 use crate::model::{Offset, OffsetRange};
 use crate::mutant::Mutant;
 
@@ -75,7 +75,7 @@ impl Version {
     pub(super) fn range(self, start: Offset, text: &str) -> Option<OffsetRange> {
         let end = match self {
             #[cfg(any(test, feature = "mutants"))]
-            Self::MadeUp => Offset::new(start.value().checked_add(exact(text)?)?).ok()?,
+            Self::MadeUp => Offset::new(start.value().checked_add(super::exact(text)?)?).ok()?,
             Self::One => offset(text)?,
         };
         OffsetRange::new(start, end).ok()

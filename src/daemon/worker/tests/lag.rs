@@ -1,7 +1,59 @@
 //! The end of a log is known although no read reaches it.
 
+use std::rc::Rc;
+
 use super::*;
 use crate::daemon::worker::log_end::ASK_EVERY;
+use crate::daemon::worker::slot::Kept;
+use crate::kafka::ffi::{Content, Place};
+use crate::kafka::seat::{Messages, Read};
+use crate::model::{NoHeaders, Record};
+
+/// One record at this offset.
+#[derive(Debug)]
+struct One(i64);
+
+impl Messages for One {
+    fn get(&self, index: usize) -> Option<&dyn Read> {
+        (index == 0).then_some(self)
+    }
+}
+
+impl Read for One {
+    fn place(&self) -> Place<'_> {
+        Place::of(0, 0)
+    }
+
+    fn topic(&self) -> &[u8] {
+        b"pin"
+    }
+
+    fn partition(&self) -> i32 {
+        0
+    }
+
+    fn content(&self) -> Content<'_> {
+        let headers = &NoHeaders;
+        Content::Record(Record {
+            offset: at(self.0),
+            timestamp: None,
+            key: None,
+            value: None,
+            headers,
+        })
+    }
+}
+
+#[test]
+fn what_is_kept_aside_was_consumed_and_is_not_buffered() {
+    let mut rig = Rig::new(at(3));
+    rig.slot().aside.push_back(Kept { batch: Rc::new(One(9)), index: 0 });
+    rig.worker.report(Uptime::ZERO);
+    let text = String::from_utf8(rig.worker.around.metrics.text().unwrap()).unwrap();
+    for line in ["stage=\"consumed\"} 10", "stage=\"buffered\"} 3"] {
+        assert!(text.contains(&format!("partition=\"0\",{line}\n")), "{line}:\n{text}");
+    }
+}
 
 #[test]
 fn a_fetch_says_where_the_log_ends() {
