@@ -1,5 +1,6 @@
 //! The measurements, each with a group of its own so that it reads its topics from the beginning.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -8,145 +9,76 @@ use sluice::command::posts::Kind;
 
 use crate::Arguments;
 use crate::feed::{Topic, fill};
+use crate::replay::{Codec, Replay};
 use crate::sink::{Sink, now_us};
 use crate::spread::{row, spread};
 use crate::support::daemon::{Daemon, Settings};
-use crate::support::{Kafka, NewRecord, unique, wait};
+use crate::support::kafka::Options;
+use crate::support::{Kafka, NewRecord, release, unique, wait};
 use crate::usage::Usage;
 
 /// Two cores that others use too take a minute for a gigabyte.
-const WRITTEN_IN: Duration = Duration::from_secs(600);
-const PARTITIONS: usize = 4;
+pub const WRITTEN_IN: Duration = Duration::from_secs(600);
 /// What is said of the incumbent with one record an object. It was measured elsewhere and against
 /// another store; the sink here answers at once, so the two are not a race on one track.
 const INCUMBENT_OBJECTS_PER_S: f64 = 235.0;
 const LATENCY_RECORDS: usize = 15;
 
-/// One row of the first table.
-pub struct Stream {
-    pub name: &'static str,
-    pub kind: Kind,
-    pub format: &'static str,
-    pub compression: &'static str,
-}
-
 /// The servers, and topics that several measurements read.
 pub struct Bench<'a> {
-    kafka: &'a Kafka,
-    pub sink: &'a Sink,
+    /// Started when somebody asks for it: most rows need none.
+    kafka: LazyCell<Kafka>,
+    pub replay: Replay,
+    pub sink: Sink,
     pub arguments: &'a Arguments,
+    /// Of the replay broker.
     topics: BTreeMap<String, Topic>,
 }
 
-/// One run of a stream.
-struct Run {
-    usage: Usage,
-    bytes_per_s: f64,
-    records_per_s: f64,
-    requests_per_object: f64,
-}
-
 impl<'a> Bench<'a> {
-    pub fn new(kafka: &'a Kafka, sink: &'a Sink, arguments: &'a Arguments) -> Self {
-        Self { kafka, sink, arguments, topics: BTreeMap::new() }
+    pub fn new(arguments: &'a Arguments) -> Self {
+        let kafka = LazyCell::new((|| Kafka::start(Options::default())) as fn() -> Kafka);
+        let topics = BTreeMap::new();
+        Self { kafka, replay: Replay::start(), sink: Sink::start(), arguments, topics }
+    }
+
+    pub fn kafka(&self) -> &Kafka {
+        &self.kafka
     }
 
     pub fn wants(&self, name: &str) -> bool {
         name.contains(self.arguments.only.as_str())
     }
 
-    pub fn topic(&mut self, name: &str, kind: Kind, partitions: usize, value_bytes: f64) -> Topic {
-        let kafka = self.kafka;
-        let made = || fill(kafka, name, kind, partitions, value_bytes as u64);
+    /// A topic of the replay broker.
+    pub fn topic(&mut self, name: &str, kind: (Kind, Codec), partitions: usize) -> Topic {
+        let bytes = self.bytes_of(kind.0) as u64;
+        let made = || self.replay.fill(name, kind, partitions, bytes);
         self.topics.entry(name.to_owned()).or_insert_with(made).clone()
     }
 
-    pub fn bytes_of(&self, kind: Kind) -> f64 {
+    fn bytes_of(&self, kind: Kind) -> f64 {
         let bytes = self.arguments.gigabytes * 1e9;
-        if kind == Kind::Geo { bytes / 4.0 } else { bytes }
+        if kind == Kind::Pin { bytes } else { bytes / 2.0 }
     }
 
+    /// A daemon of the real Kafka.
     pub fn settings(&self, topics: &[&str]) -> Settings {
-        let settings = Settings::new(
-            &self.kafka.bootstrap(),
-            &self.sink.endpoint(),
-            &unique("bench"),
-            "bench-bucket",
-        );
-        settings.topics(topics)
+        self.settings_at(&self.kafka().bootstrap(), topics)
     }
 
-    pub fn streams(&mut self, streams: &[Stream]) {
-        let wanted: Vec<&Stream> = streams.iter().filter(|one| self.wants(one.name)).collect();
-        if wanted.is_empty() {
-            return;
-        }
-        row(&[
-            "stream",
-            "CPU-s/GB",
-            "of it system",
-            "MB/s",
-            "records/s",
-            "peak MB",
-            "requests/object",
-        ]);
-        for stream in wanted {
-            let bytes = self.bytes_of(stream.kind);
-            let topic = self.topic(stream.kind.as_str(), stream.kind, PARTITIONS, bytes);
-            let runs: Vec<Run> =
-                (0..self.arguments.runs).map(|_| self.stream(stream, &topic)).collect();
-            let all = |value: &dyn Fn(&Run) -> f64, decimals| {
-                spread(runs.iter().map(value).collect(), decimals)
-            };
-            let gigabytes = topic.value_bytes as f64 / 1e9;
-            row(&[
-                stream.name,
-                &all(&|run| run.usage.cpu_s() / gigabytes, 2),
-                &all(&|run| run.usage.system_s / gigabytes, 2),
-                &all(&|run| run.bytes_per_s / 1e6, 0),
-                &all(&|run| run.records_per_s, 0),
-                &all(&|run| run.usage.peak_bytes as f64 / 1e6, 0),
-                &all(&|run| run.requests_per_object, 2),
-            ]);
-        }
+    /// A daemon of the replay broker.
+    pub fn replay_settings(&self, topics: &[&str]) -> Settings {
+        self.settings_at(&self.replay.bootstrap(), topics)
     }
 
-    /// From the start of the process until the last record is in an object.
-    fn stream(&self, stream: &Stream, topic: &Topic) -> Run {
-        let before = self.sink.counts();
-        let daemon = self
-            .settings(&[&topic.name])
-            .set("layout.format", &format!("\"{}\"", stream.format))
-            .set("layout.compression", &format!("\"{}\"", stream.compression))
-            .launch();
-        let records = topic.records as f64;
-        let read = || daemon.metric("sluice_read_records_total", &[]);
-        let until = |what: &str, done: &dyn Fn() -> bool| {
-            daemon.wait_until(what, WRITTEN_IN, || {
-                sleep(Duration::from_millis(100));
-                done().then_some(())
-            });
-        };
-        until("the first record", &|| read() > 0.0);
-        let (started, first) = (Instant::now(), read());
-        until("the last record", &|| read() >= records);
-        let took = started.elapsed().as_secs_f64();
-        daemon.signal(crate::support::process::Signal::SealNow);
-        until("the last object", &|| daemon.metric("sluice_written_records_total", &[]) >= records);
-        let usage = Usage::of(daemon.process_id());
-        daemon.stop_cleanly();
-        let after = self.sink.counts();
-        let records_per_s = (records - first) / took;
-        Run {
-            usage,
-            bytes_per_s: records_per_s * topic.value_bytes as f64 / records,
-            records_per_s,
-            requests_per_object: (after.requests - before.requests) as f64
-                / (after.objects - before.objects) as f64,
-        }
+    fn settings_at(&self, bootstrap: &str, topics: &[&str]) -> Settings {
+        let group = unique("bench");
+        let settings = Settings::new(bootstrap, &self.sink.endpoint(), &group, "bench-bucket");
+        settings.program(release::program()).topics(topics)
     }
 
-    pub fn objects_of_one_record(&mut self, shapes: &[(usize, usize)]) {
+    pub fn objects_of_one_record(&self, shapes: &[(usize, usize)]) {
         if !self.wants("seal.records = 1") {
             return;
         }
@@ -167,8 +99,8 @@ impl<'a> Bench<'a> {
                     let kind = Kind::ALL[index];
                     let name = format!("small-{partitions}-{}", kind.as_str());
                     // More than is read meanwhile.
-                    let bytes = if kind == Kind::Pin { 85e6 } else { 12e6 };
-                    self.topic(&name, kind, *partitions, bytes).name
+                    let bytes = if kind == Kind::Pin { 85_000_000 } else { 12_000_000 };
+                    fill(self.kafka(), &name, kind, *partitions, bytes).name
                 })
                 .collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -222,7 +154,7 @@ impl<'a> Bench<'a> {
             ("seal.age = \"1 s\"", "seal.age", "\"1 s\""),
         ] {
             let topic = unique("latency");
-            self.kafka.create_topic(&topic, 1);
+            self.kafka().create_topic(&topic, 1);
             let daemon = self.settings(&[&topic]).set(key, value).start();
             let latencies = (0..=LATENCY_RECORDS).map(|_| self.one_latency(&topic));
             // The first one waits for the assignment.
@@ -234,7 +166,7 @@ impl<'a> Bench<'a> {
     fn one_latency(&self, topic: &str) -> f64 {
         let before = self.sink.counts().objects;
         let sent_us = now_us();
-        self.kafka.produce(topic, &[NewRecord::of("{\"a\":1}")]);
+        self.kafka().produce(topic, &[NewRecord::of("{\"a\":1}")]);
         let seen_us = wait::until("the object", WRITTEN_IN, || {
             let counts = self.sink.counts();
             (counts.objects > before).then_some(counts.last_object_us)
@@ -251,8 +183,8 @@ impl<'a> Bench<'a> {
         }
         let topics = Kind::ALL.map(|kind| unique(kind.as_str()));
         for topic in &topics {
-            self.kafka.create_topic(topic, 1);
-            self.kafka.produce(topic, &[NewRecord::of("{\"a\":1}")]);
+            self.kafka().create_topic(topic, 1);
+            self.kafka().produce(topic, &[NewRecord::of("{\"a\":1}")]);
         }
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         let daemon = self.settings(&topics).set("seal.age", "\"1 s\"").start();

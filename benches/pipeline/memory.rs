@@ -73,10 +73,10 @@ impl Bench<'_> {
             4 => shape.kind.as_str().to_owned(),
             many => format!("{}-{many}", shape.kind.as_str()),
         };
-        let topic = self.topic(&name, shape.kind, shape.partitions, self.bytes_of(shape.kind));
+        let topic = self.topic(&name, (shape.kind, "none"), shape.partitions);
         self.sink.take(SLOW);
         let daemon = self
-            .settings(&[&topic.name])
+            .replay_settings(&[&topic.name])
             .set("layout.format", &format!("\"{}\"", shape.format))
             .set("layout.compression", &format!("\"{}\"", shape.compression))
             .set("layout.path", &format!("\"{}\"", shape.path))

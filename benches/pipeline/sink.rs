@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,17 +17,16 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tempfile::TempDir;
 
-use crate::support::process::{Process, guarded};
-use crate::support::{scratch, wait};
+use crate::server::Server;
 
 /// The word of the command line that makes this program the server.
 pub const ROLE: &str = "sink";
-const READY_IN: Duration = Duration::from_secs(30);
 /// Below the bucket; claims lie elsewhere.
 const DATA: &str = "/topics/";
 const COUNTS: &str = "/-/counts";
+/// With a topic behind it.
+const SIZES: &str = "/-/sizes/";
 /// With the number of bytes a second behind it.
 const SPEED: &str = "/-/speed/";
 /// How long bytes are late before anybody waits for it, and how often a stalled sink looks again.
@@ -39,10 +37,32 @@ const ETAG: (&str, &str) = ("etag", "\"0123456789abcdef0123456789abcdef\"");
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
     pub requests: u64,
+    /// Bytes of bodies, as they were sent.
+    pub bytes: u64,
     /// Objects that became visible, claims left out.
     pub objects: u64,
     /// When the last of them did, in microseconds since 1970.
     pub last_object_us: u64,
+}
+
+/// Objects of a topic by size: for each power of two that is above, how many and their bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Sizes(BTreeMap<u64, (u64, u64)>);
+
+impl Sizes {
+    pub fn objects(&self) -> u64 {
+        self.0.values().map(|(objects, _)| objects).sum()
+    }
+
+    pub fn mean(&self) -> f64 {
+        let bytes: u64 = self.0.values().map(|(_, bytes)| bytes).sum();
+        bytes as f64 / self.objects() as f64
+    }
+
+    /// The power of two, objects below it, their bytes.
+    pub fn rows(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        self.0.iter().map(|(below, (objects, bytes))| (*below, *objects, *bytes))
+    }
 }
 
 /// How bodies are taken.
@@ -56,30 +76,16 @@ pub enum Speed {
     Stalled,
 }
 
-/// The server as its parent sees it; killed on drop.
-pub struct Sink {
-    _process: Process,
-    _folder: TempDir,
-    address: String,
-}
+/// The server as its parent sees it.
+pub struct Sink(Server);
 
 impl Sink {
     pub fn start() -> Self {
-        let folder = scratch::folder("sink");
-        let log = folder.path().join("log");
-        let mut command: Command = guarded(std::env::current_exe().unwrap());
-        command.args(["--role", ROLE]);
-        let process = Process::start("the S3 sink", command, &log);
-        let address = wait::until_or(READY_IN, || {
-            let line = process.log().lines().next().map(str::to_owned)?;
-            line.strip_prefix("listening ").map(str::to_owned)
-        });
-        let address = address.unwrap_or_else(|| panic!("no sink:\n{}", process.log_tail()));
-        Self { _process: process, _folder: folder, address }
+        Self(Server::start(ROLE))
     }
 
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.0.address)
     }
 
     /// How fast bodies are taken from now on, all together.
@@ -92,6 +98,17 @@ impl Sink {
         ureq::get(format!("{}{SPEED}{bytes_per_s}", self.endpoint())).call().unwrap();
     }
 
+    /// Objects of a topic that became visible.
+    pub fn sizes(&self, topic: &str) -> Sizes {
+        let mut answer = ureq::get(format!("{}{SIZES}{topic}", self.endpoint())).call().unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        let rows = text.lines().map(|line| {
+            let numbers: Vec<u64> = line.split(' ').map(|word| word.parse().unwrap()).collect();
+            (numbers[0], (numbers[1], numbers[2]))
+        });
+        Sizes(rows.collect())
+    }
+
     pub fn counts(&self) -> Counts {
         let mut answer = ureq::get(format!("{}{COUNTS}", self.endpoint())).call().unwrap();
         let text = answer.body_mut().read_to_string().unwrap();
@@ -102,13 +119,55 @@ impl Sink {
             .collect();
         Counts {
             requests: numbers["requests"],
+            bytes: numbers["bytes"],
             objects: numbers["objects"],
             last_object_us: numbers["last_object_us"],
         }
     }
 }
 
-type Shared = (Arc<Mutex<Counts>>, Arc<Pace>);
+type Shared = (Arc<Mutex<Seen>>, Arc<Pace>);
+
+/// What the server keeps of what it was asked.
+#[derive(Default)]
+struct Seen {
+    counts: Counts,
+    /// By topic.
+    sizes: BTreeMap<String, Sizes>,
+    /// Bytes of parts of objects that are not complete.
+    parts: BTreeMap<String, u64>,
+}
+
+impl Seen {
+    fn count(&mut self, path: &str, request: Asked, bytes: u64) {
+        self.counts.requests += 1;
+        self.counts.bytes += bytes;
+        let Some((_, key)) = path.split_once(DATA) else { return };
+        let bytes = match request {
+            Asked::Part => {
+                *self.parts.entry(path.to_owned()).or_default() += bytes;
+                return;
+            }
+            Asked::Completion => self.parts.remove(path).unwrap_or_default(),
+            Asked::Object => bytes,
+            Asked::Other => return,
+        };
+        self.counts.objects += 1;
+        self.counts.last_object_us = now_us();
+        let topic = key.split('/').next().unwrap();
+        let sizes = self.sizes.entry(topic.to_owned()).or_default();
+        let (objects, sum) = sizes.0.entry((bytes + 1).next_power_of_two()).or_default();
+        (*objects, *sum) = (*objects + 1, *sum + bytes);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Object,
+    Part,
+    Completion,
+    Other,
+}
 
 /// The server itself: runs until it is killed.
 pub fn serve() {
@@ -116,9 +175,9 @@ pub fn serve() {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         println!("listening {}", listener.local_addr().unwrap());
-        let counts = Arc::<Mutex<Counts>>::default();
+        let seen = Arc::<Mutex<Seen>>::default();
         let pace = Arc::new(Pace::default());
-        let router = Router::new().fallback(answer).with_state((counts, pace));
+        let router = Router::new().fallback(answer).with_state((seen, pace));
         axum::serve(listener, router).await.unwrap();
     });
 }
@@ -157,44 +216,51 @@ impl Pace {
     }
 }
 
-async fn discard(mut body: Body, pace: &Pace) {
+/// Returns how many bytes there were.
+async fn discard(mut body: Body, pace: &Pace) -> u64 {
+    let mut bytes = 0;
     loop {
         let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
-        let Some(Ok(frame)) = frame else { return };
-        pace.taken(frame.data_ref().map_or(0, |data| data.len())).await;
+        let Some(Ok(frame)) = frame else { return bytes };
+        let taken = frame.data_ref().map_or(0, |data| data.len());
+        bytes += u64::try_from(taken).unwrap();
+        pace.taken(taken).await;
     }
 }
 
-async fn answer(State((counts, pace)): State<Shared>, request: Request) -> Response {
+async fn answer(State((seen, pace)): State<Shared>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
     if path == COUNTS {
-        let Counts { requests, objects, last_object_us } = counts.lock().unwrap().clone();
+        let Counts { requests, bytes, objects, last_object_us } =
+            seen.lock().unwrap().counts.clone();
         return format!(
-            "requests {requests}\nobjects {objects}\nlast_object_us {last_object_us}\n"
+            "requests {requests}\nbytes {bytes}\nobjects {objects}\n\
+             last_object_us {last_object_us}\n"
         )
         .into_response();
+    }
+    if let Some(topic) = path.strip_prefix(SIZES) {
+        let sizes = seen.lock().unwrap().sizes.get(topic).cloned().unwrap_or_default();
+        let line = |(below, objects, bytes)| format!("{below} {objects} {bytes}\n");
+        return sizes.rows().map(line).collect::<String>().into_response();
     }
     if let Some(bytes_per_s) = path.strip_prefix(SPEED) {
         pace.bytes_per_s.store(bytes_per_s.parse().unwrap(), Ordering::Relaxed);
         return StatusCode::NO_CONTENT.into_response();
     }
     let query = head.uri.query().unwrap_or_default().to_owned();
-    let is_part = query.contains("partNumber=");
-    let is_completion = head.method == Method::POST && query.contains("uploadId=");
-    discard(body, &pace).await;
-    {
-        let mut counts = counts.lock().unwrap();
-        counts.requests += 1;
-        let is_put = head.method == Method::PUT && !is_part;
-        if path.contains(DATA) && (is_put || is_completion) {
-            counts.objects += 1;
-            counts.last_object_us = now_us();
-        }
-    }
+    let asked = match head.method {
+        Method::PUT if query.contains("partNumber=") => Asked::Part,
+        Method::PUT => Asked::Object,
+        Method::POST if query.contains("uploadId=") => Asked::Completion,
+        _ => Asked::Other,
+    };
+    let bytes = discard(body, &pace).await;
+    seen.lock().unwrap().count(&path, asked, bytes);
     match head.method {
         Method::PUT => [ETAG].into_response(),
-        Method::POST if is_completion => xml(
+        Method::POST if asked == Asked::Completion => xml(
             StatusCode::OK,
             "<CompleteMultipartUploadResult><ETag>\"0\"</ETag></CompleteMultipartUploadResult>",
         ),
