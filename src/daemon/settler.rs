@@ -8,6 +8,7 @@
 
 mod ask;
 mod decide;
+mod edges;
 mod latest;
 mod look;
 mod orders;
@@ -41,6 +42,10 @@ use silence::Silence;
 const ASK: Duration = Duration::from_secs(10);
 /// Between two tries of what could not be answered.
 const RETRY: Duration = Duration::from_secs(1);
+/// Partitions of one assignment come one by one; so long a silence ends them. What is asked about many
+/// costs as much as what is asked about one.
+const GATHER: Duration = Duration::from_millis(20);
+const GATHER_MAX: Duration = Duration::from_millis(500);
 /// One round of questions; behind it other orders are looked at.
 const ROUND_MAX: Duration = Duration::from_secs(10);
 /// Rule 9: topic ids are compared while running.
@@ -89,6 +94,8 @@ pub(super) struct SettlerLoop {
     out_of_range: Vec<(Address, TopicPartition, Mailbox)>,
     watched: BTreeMap<TopicPartition, Watched>,
     look_at: Uptime,
+    /// Until then no question is asked about many partitions at once.
+    one_by_one_until: Uptime,
     latest: latest::Latest,
     said: Said,
     silence: Silence,
@@ -114,6 +121,7 @@ impl SettlerLoop {
             out_of_range: Vec::new(),
             watched: BTreeMap::new(),
             look_at: Uptime::ZERO.after(WATCH),
+            one_by_one_until: Uptime::ZERO,
             latest: latest::Latest::default(),
             said: Said::default(),
             silence: Silence::default(),
@@ -132,7 +140,10 @@ impl SettlerLoop {
                     if !self.take(order) {
                         return;
                     }
-                    while let Ok(order) = self.orders.try_recv() {
+                    let until = self.clock.uptime().after(GATHER_MAX);
+                    while self.clock.uptime() < until
+                        && let Ok(order) = self.orders.recv_timeout(GATHER)
+                    {
                         if !self.take(order) {
                             return;
                         }
@@ -177,35 +188,6 @@ impl SettlerLoop {
         self.client.as_ref().map(|client| Admin::new(client, ASK))
     }
 
-    /// Answers how far the logs reach for those who are out of range or not fetched; the others wait.
-    fn tell_watermarks(&mut self) {
-        let Some(admin) = self.admin() else { return };
-        let gate = Arc::clone(&self.gate);
-        let (said, mut is_answered) = (&self.said, true);
-        self.out_of_range.retain(|(address, partition, mailbox)| {
-            if !gate.is_alive(*address) {
-                return false;
-            }
-            if !is_answered {
-                return true; // each question waits for long, and settling waits behind them
-            }
-            match admin.watermarks(partition) {
-                Ok(found) => {
-                    let (address, low, high) = (*address, found.low, found.high);
-                    mailbox.send(Mail::Watermarks { address, low, high });
-                    false
-                }
-                Err(error) => {
-                    if said.may_say("log ends") {
-                        warn!(%partition, %error, "the log's ends could not be asked, it is tried again");
-                    }
-                    is_answered = false;
-                    true
-                }
-            }
-        });
-    }
-
     /// Settles what waits, all in one go; what cannot be answered now stays.
     fn settle_waiting(&mut self) {
         self.waiting.retain(|request| self.gate.is_alive(request.address));
@@ -226,6 +208,7 @@ impl SettlerLoop {
             Ok(answers) => answers,
             Err(error) => return self.unanswered(&error),
         };
+        let starts = self.log_starts(&admin);
         let until = self.clock.uptime().after(ROUND_MAX);
         let mut unasked = Vec::new();
         for request in std::mem::take(&mut self.waiting) {
@@ -241,7 +224,7 @@ impl SettlerLoop {
                 Some(Ok(description)) => {
                     let (partition, topic_id) = (request.partition.clone(), description.id);
                     let source = Source { cluster: cluster.clone(), partition, topic_id };
-                    if let Some(unanswered) = self.settle_one(&admin, source, request) {
+                    if let Some(unanswered) = self.settle_one((&admin, &starts), source, request) {
                         self.waiting.push(unanswered);
                     }
                 }
@@ -266,7 +249,12 @@ impl SettlerLoop {
 
     /// Gathers what is known of one partition and hands it on to read the claim; returns it if
     /// Kafka did not answer.
-    fn settle_one(&mut self, admin: &Admin, source: Source, request: Request) -> Option<Request> {
+    fn settle_one(
+        &mut self,
+        (admin, starts): (&Admin, &BTreeMap<TopicPartition, Offset>),
+        source: Source,
+        request: Request,
+    ) -> Option<Request> {
         let committed = match &request.committed {
             Some(committed) => committed.clone(),
             None => match self.ask_committed(&request.partition) {
@@ -276,7 +264,7 @@ impl SettlerLoop {
         };
         let start = match committed.offset {
             Some(offset) => offset,
-            None => match self.first_start(admin, &source) {
+            None => match self.first_start((admin, starts), &source) {
                 Some(start) => start,
                 None => return Some(request),
             },
@@ -311,9 +299,16 @@ impl SettlerLoop {
     }
 
     /// Where a partition starts that the group has never committed for.
-    fn first_start(&mut self, admin: &Admin, source: &Source) -> Option<Offset> {
-        let low = match admin.watermarks(&source.partition) {
-            Ok(found) => found.low,
+    fn first_start(
+        &mut self,
+        (admin, starts): (&Admin, &BTreeMap<TopicPartition, Offset>),
+        source: &Source,
+    ) -> Option<Offset> {
+        let known = starts.get(&source.partition);
+        let low = known
+            .map_or_else(|| admin.watermarks(&source.partition).map(|at| at.low), |at| Ok(*at));
+        let low = match low {
+            Ok(low) => low,
             Err(error) => {
                 if self.said.may_say("log start") {
                     warn!(partition = %source.partition, %error, "the log's start is not known yet");

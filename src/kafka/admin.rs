@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::ffi::{ClientHandle, ErrorCode, Rights};
+use super::ffi::{ClientHandle, Edge, ErrorCode, Rights};
 use crate::model::{ClusterId, GroupId, Offset, Topic, TopicId, TopicPartition};
 
 /// What a topic is at this moment.
@@ -142,6 +142,41 @@ impl Admin {
     pub fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, AdminError> {
         let answer = self.client.client().watermarks(partition, self.timeout);
         answer.map(|(low, high)| Watermarks { low, high }).map_err(AdminError::Refused)
+    }
+
+    /// Returns where logs begin, of those partitions that were answered.
+    pub fn log_starts(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, Offset>, AdminError> {
+        self.edges(partitions, Edge::Start)
+    }
+
+    /// Returns how far logs reach, of those partitions that were answered.
+    pub fn watermarks_of(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, Watermarks>, AdminError> {
+        let mut ends = self.edges(partitions, Edge::End)?;
+        let starts = self.log_starts(partitions)?.into_iter();
+        let both = starts.filter_map(|(partition, low)| {
+            let high = ends.remove(&partition)?;
+            Some((partition, Watermarks { low, high }))
+        });
+        Ok(both.collect())
+    }
+
+    fn edges(
+        &self,
+        partitions: &[TopicPartition],
+        edge: Edge,
+    ) -> Result<BTreeMap<TopicPartition, Offset>, AdminError> {
+        if partitions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let answers = self.client.log_edges(partitions, edge, self.timeout);
+        let answers = answers.map_err(AdminError::Refused)?.into_iter();
+        Ok(answers.filter_map(|(partition, offset)| Some((partition, offset.ok()?))).collect())
     }
 
     /// Returns the value of a setting of the brokers; none if they do not say it.

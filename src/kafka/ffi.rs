@@ -18,6 +18,7 @@ mod batch;
 mod code;
 mod commit;
 mod describe;
+mod edges;
 mod list;
 mod membership;
 mod native;
@@ -40,6 +41,7 @@ pub use batch::{Batch, Content, Message, Place};
 pub use code::ErrorCode;
 pub use commit::{CommitAnswer, CommitEntry, CommitQueue, CommitWaker, RequestId, SendError};
 pub(super) use describe::Rights;
+pub(super) use edges::Edge;
 pub use membership::{Membership, Protocol};
 pub use queue::{BATCH_MESSAGES_MAX, QueueError, QueueHandle, WorkerQueue};
 

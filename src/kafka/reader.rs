@@ -285,6 +285,13 @@ mod tests {
             properties: BTreeMap::from([("bootstrap.servers".to_owned(), servers)]),
             prefetch_bytes: 1 << 20,
         };
+        let inquiry = crate::kafka::Inquiry::new(&options).unwrap();
+        let admin = crate::kafka::admin::Admin::new(&inquiry.handle(), Duration::from_secs(20));
+        let both = [0, 1].map(|index| TopicPartition::new("pin", index).unwrap());
+        let ends = admin.watermarks_of(&both).unwrap();
+        for partition in both {
+            assert_eq!(ends[&partition], admin.watermarks(&partition).unwrap(), "{partition}");
+        }
         let mut reader = RangeReader::new(&options);
         for _ in 0..3 {
             for (partition, start, end) in

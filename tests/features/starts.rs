@@ -7,6 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use super::support::kafka::topics::numbered;
 use super::support::kafka::{NewRecord, Outcome};
+use super::support::proxy::kafka::Kind;
 use super::support::{Daemon, kafka, s3, unique, verify};
 use super::{SOON, Scene};
 
@@ -276,4 +277,23 @@ fn two_groups_write_the_same_topic_into_two_places() {
     daemon.stop_cleanly();
     verify::check_default_layout(kafka(), &scene.topic, s3(), &bucket);
     scene.check_default_layout();
+}
+
+/// A question for one partition waits behind the fetch that its leader holds open, half a second each.
+#[test]
+fn the_logs_of_many_new_partitions_are_asked_about_together() {
+    const PARTITIONS: usize = 100;
+    let proxy = kafka().proxy();
+    let scene = Scene::new("many", PARTITIONS)
+        .set("kafka.bootstrap_servers", &format!("[{:?}]", proxy.bootstrap()));
+    let daemon = scene.settings.start();
+    daemon.wait_until("all of them to have started", SOON, || {
+        let count = |name| daemon.metric(name, &[]) as usize;
+        let (held, starting) =
+            (count("sluice_assigned_partitions"), count("sluice_starting_partitions"));
+        ((held, starting) == (PARTITIONS, 0)).then_some(())
+    });
+    let asked = proxy.count(Kind::ListOffsets);
+    assert!(asked < PARTITIONS / 4, "{asked} questions about {PARTITIONS} partitions");
+    daemon.stop_cleanly();
 }

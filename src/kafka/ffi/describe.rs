@@ -167,15 +167,19 @@ impl ClientHandle {
 }
 
 /// A queue and options for one request.
-struct Question {
-    queue: NativeQueue,
-    options: Options,
+pub(super) struct Question {
+    pub(super) queue: NativeQueue,
+    pub(super) options: Options,
     /// How long we wait.
     timeout: Duration,
 }
 
 impl Question {
-    fn new(client: &ClientHandle, of: Operation, timeout: Duration) -> Result<Self, ErrorCode> {
+    pub(super) fn new(
+        client: &ClientHandle,
+        of: Operation,
+        timeout: Duration,
+    ) -> Result<Self, ErrorCode> {
         let queue =
             NativeQueue::new(client).map_err(|_| ErrorCode::from(RDKafkaErrorCode::Fail))?;
         Ok(Self { queue, options: Options::new(client, of, timeout)?, timeout })
@@ -186,7 +190,7 @@ impl Question {
         Self { timeout, ..self }
     }
 
-    fn wait(self, kind: i32) -> Result<Event, ErrorCode> {
+    pub(super) fn wait(self, kind: i32) -> Result<Event, ErrorCode> {
         let event = Event::poll(&self.queue, self.timeout.saturating_add(EVENT_WAIT))
             .ok_or_else(|| ErrorCode::from(RDKafkaErrorCode::OperationTimedOut))?;
         match event.error() {
@@ -197,7 +201,7 @@ impl Question {
     }
 }
 
-struct Options(NonNull<native::rd_kafka_AdminOptions_t>);
+pub(super) struct Options(NonNull<native::rd_kafka_AdminOptions_t>);
 
 impl Options {
     fn new(client: &ClientHandle, of: Operation, timeout: Duration) -> Result<Self, ErrorCode> {
@@ -223,20 +227,22 @@ impl Options {
             Rights::Unasked => Ok(()),
             // SAFETY: the options are valid; the error is null or ours, read and destroyed once.
             Rights::Asked => unsafe {
-                let error = native::rd_kafka_AdminOptions_set_include_authorized_operations(
+                taken(native::rd_kafka_AdminOptions_set_include_authorized_operations(
                     self.as_ptr(),
                     1,
-                );
-                let code = read_error(error);
-                if !error.is_null() {
-                    native::rd_kafka_error_destroy(error);
-                }
-                code.map_or(Ok(()), Err)
+                ))
             },
         }
     }
 
-    fn as_ptr(&self) -> *mut native::rd_kafka_AdminOptions_t {
+    /// Asks for what `read_committed` sees.
+    pub(super) fn read_committed(&self) -> Result<(), ErrorCode> {
+        let level = native::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED;
+        // SAFETY: the options are valid; the error is null or ours, read and destroyed once.
+        unsafe { taken(native::rd_kafka_AdminOptions_set_isolation_level(self.as_ptr(), level)) }
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut native::rd_kafka_AdminOptions_t {
         self.0.as_ptr()
     }
 }
@@ -248,13 +254,26 @@ impl Drop for Options {
     }
 }
 
+/// # Safety
+/// `error` is null or valid and the caller's, who gives it up.
+unsafe fn taken(error: *mut native::rd_kafka_error_t) -> Result<(), ErrorCode> {
+    // SAFETY: by contract; it is read before it is destroyed, once.
+    unsafe {
+        let code = read_error(error);
+        if !error.is_null() {
+            native::rd_kafka_error_destroy(error);
+        }
+        code.map_or(Ok(()), Err)
+    }
+}
+
 fn bad_answer() -> ErrorCode {
     RDKafkaErrorCode::BadMessage.into()
 }
 
 /// # Safety
 /// `first` is null, or `count` pointers lie there for `'a`.
-unsafe fn array<'a, T>(first: *mut *const T, count: usize) -> &'a [*const T] {
+pub(super) unsafe fn array<'a, T>(first: *mut *const T, count: usize) -> &'a [*const T] {
     // SAFETY: by contract.
     if first.is_null() { &[] } else { unsafe { slice::from_raw_parts(first, count) } }
 }

@@ -64,6 +64,15 @@ impl PartitionList {
         }
     }
 
+    /// Gives every element the same offset, which may be one of librdkafka's signs.
+    pub fn offsets_are(&self, offset: i64) {
+        // SAFETY: the list is valid and ours alone; `cnt` elements lie behind `elems`.
+        unsafe {
+            let count = usize::try_from((*self.0.as_ptr()).cnt).unwrap_or(0);
+            (0..count).for_each(|index| (*(*self.0.as_ptr()).elems.add(index)).offset = offset);
+        }
+    }
+
     pub fn as_ptr(&self) -> *mut rd_kafka_topic_partition_list_t {
         self.0.as_ptr()
     }
@@ -105,7 +114,7 @@ pub(super) unsafe fn read_list(list: *const rd_kafka_topic_partition_list_t) -> 
 
 /// # Safety
 /// `element` points to a valid element. Its error may be any number, so no reference is made to it.
-unsafe fn read_element(element: *const rd_kafka_topic_partition_t) -> Option<Element> {
+pub(super) unsafe fn read_element(element: *const rd_kafka_topic_partition_t) -> Option<Element> {
     // SAFETY: valid by contract; fields are read one by one, the error as the number that it is.
     let (topic, index, offset, metadata, size, error) = unsafe {
         (
