@@ -3,6 +3,7 @@
 //! It owns: the client, the order of the questions, their timeout.
 //! It does not own: what an answer means (`judge`, `offsets`).
 
+mod connection;
 mod judge;
 mod offsets;
 #[cfg(test)]

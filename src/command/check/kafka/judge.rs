@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use super::connection;
 use super::finding::{At, Question, Report};
 use crate::config::{Protocol, Settings, Topics};
 use crate::engine::PLAN_BYTES_MAX;
@@ -23,12 +24,9 @@ const TO_READ_SETTINGS: &str =
 
 pub(super) fn unreached(at: &mut At<'_>, unreached: &Unreached) {
     let what = unreached.explained();
-    let has = |code| unreached.heard.iter().any(|heard| heard.code == Some(code));
     let question = Question::Brokers;
-    if has(Code::Authentication) {
-        at.fail(question, what, "correct `kafka.auth`, or the user on the brokers");
-    } else if has(Code::SSL) {
-        at.fail(question, what, "correct `kafka.tls`, or `kafka.bootstrap_servers`");
+    if let Some(advice) = connection::advice(&unreached.heard) {
+        at.fail(question, what, advice);
     } else {
         let advice = "see that Kafka runs and listens there, and that `kafka.bootstrap_servers`, \
             `kafka.tls` and `kafka.auth` are those of its listener";

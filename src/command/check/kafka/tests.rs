@@ -57,6 +57,37 @@ fn silence_is_unreachable_and_a_wrong_password_is_not() {
     }
 }
 
+/// The words are those of librdkafka 2.12.1 against a server of OpenSSL 3.
+#[test]
+fn each_certificate_that_is_refused_has_its_own_advice() {
+    let required = "Receive failed: error:0A00045C:SSL routines::tlsv13 alert certificate required: SSL alert number 116";
+    let unverified = "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate could not be verified";
+    let expired = "SSL handshake failed: error:0A000415:SSL routines::ssl/tls alert certificate expired: SSL alert number 45";
+    for (code, text, advice) in [
+        (
+            Code::BrokerTransportFailure,
+            required,
+            "the broker asks for a client certificate: set `kafka.tls.certificate_file` and `kafka.tls.key_file`",
+        ),
+        (
+            Code::SSL,
+            unverified,
+            "the broker's certificate is not signed by a CA of `kafka.tls.ca_file`, or has expired: correct the file, or renew the broker's certificate",
+        ),
+        (
+            Code::BrokerTransportFailure,
+            expired,
+            "the certificate of `kafka.tls.certificate_file` has expired: put a new one there",
+        ),
+    ] {
+        let heard = vec![Heard { code: Some(code), text: text.to_owned() }];
+        let unreached = Unreached { code: Code::BrokerTransportFailure.into(), heard };
+        let (line, exit_code) = line("kafka:9092", |at| judge::unreached(at, &unreached));
+        assert!(line.ends_with(advice), "{line}");
+        assert_eq!(exit_code, 1);
+    }
+}
+
 #[test]
 fn a_limit_below_a_plan_is_a_finding() {
     for (setting, expected, code) in [
