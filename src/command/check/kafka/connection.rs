@@ -14,7 +14,7 @@ use crate::kafka::Heard;
 const TLS: [(&str, &str); 6] = [
     (
         "alert certificate required",
-        "the broker asks for a client certificate: set `kafka.tls.certificate_file` and `kafka.tls.key_file`",
+        "the broker asks for a client certificate: set `kafka.tls.certificate_file` and `kafka.tls.key_file`; if they are set, use one that a CA of the broker signed: another one is not sent",
     ),
     (
         "alert certificate expired",

@@ -67,7 +67,7 @@ fn each_certificate_that_is_refused_has_its_own_advice() {
         (
             Code::BrokerTransportFailure,
             required,
-            "the broker asks for a client certificate: set `kafka.tls.certificate_file` and `kafka.tls.key_file`",
+            "the broker asks for a client certificate: set `kafka.tls.certificate_file` and `kafka.tls.key_file`; if they are set, use one that a CA of the broker signed: another one is not sent",
         ),
         (
             Code::SSL,
