@@ -259,3 +259,23 @@ fn a_broken_rule_fails_its_test() {
     let test = the_first_batch_of_an_assignment_publishes_its_first_record_alone;
     assert!(Mutant::FirstIsNotAlone.fails(test));
 }
+
+#[test]
+fn each_object_that_has_become_visible_is_told_with_its_records_and_its_size() {
+    let mut rig = Rig::new(sealing_at(3));
+    for (offset, value) in [(0, "a"), (1, "b"), (2, "a")] {
+        rig.read(offset, value);
+    }
+    rig.committed();
+    (0..2).for_each(|_| drop(rig.published()));
+    let told = rig.reports.iter().filter_map(|report| match report {
+        Report::ObjectPublished { key, records, stored_bytes } => {
+            Some((key.as_str().to_owned(), *records, *stored_bytes))
+        }
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    let expected = [("t/k=a/0.json", 2), ("t/k=b/1.json", 1)];
+    assert!(told.iter().map(|(key, records, _)| (key.as_str(), *records)).eq(expected), "{told:?}");
+    assert_eq!(told[0].2, 2 * told[1].2, "records of one length each");
+}
