@@ -239,6 +239,23 @@ fn gunzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn a_member_holds_a_full_frame_and_the_last_one_the_rest() {
+    let sizes = ObjectSizes { frame_bytes: 100, part_bytes: 1 << 20 };
+    let mut bench = Bench::new(compressed(short_layout(), Compression::Gzip), sizes);
+    for offset in 10..35 {
+        bench.text(offset, r#"{"k":"a","offset":1}"#);
+    }
+    let (batch, parts) = bench.seal(35);
+    let body = bodies(&batch, &parts).remove(0).1;
+    let (mut rest, mut lengths) = (body.as_slice(), Vec::new());
+    while !rest.is_empty() {
+        let mut member = flate2::bufread::GzDecoder::new(&mut rest);
+        lengths.push(member.read_to_end(&mut Vec::new()).unwrap());
+    }
+    assert_eq!(lengths, [105; 5], "lines of 21 bytes");
+}
+
+#[test]
 fn frames_are_compressed_one_by_one_and_read_back_as_one() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let mut bench = Bench::new(compressed(short_layout(), compression), SIZES);

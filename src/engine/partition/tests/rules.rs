@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::rig::{Rig, options, sealing_at, with_parts};
+use crate::engine::ObjectSizes;
 use crate::engine::PARTS_MAX;
 use crate::engine::object::OBJECT_OVERHEAD_BYTES;
 use crate::engine::partition::{Input, PartitionOptions, Report};
+use crate::engine::sample::record;
 use crate::model::{SealPolicy, SealReason};
 use crate::mutant::Mutant;
 
@@ -278,4 +280,15 @@ fn each_object_that_has_become_visible_is_told_with_its_records_and_its_size() {
     let expected = [("t/k=a/0.json", 2), ("t/k=b/1.json", 1)];
     assert!(told.iter().map(|(key, records, _)| (key.as_str(), *records)).eq(expected), "{told:?}");
     assert_eq!(told[0].2, 2 * told[1].2, "records of one length each");
+}
+
+#[test]
+fn what_is_open_goes_up_in_parts_when_memory_is_short() {
+    let sizes = ObjectSizes { frame_bytes: 1 << 20, part_bytes: 100 << 20 };
+    let mut rig = Rig::new(PartitionOptions { sizes, ..sealing_at(3) });
+    assert!(rig.say(Input::Relieve).is_empty(), "nothing is open");
+    let large = format!(r#"{{"k":"a","v":"{}"}}"#, "x".repeat(5 << 20));
+    rig.say(Input::Record(record(0, Some(large.as_bytes()))));
+    assert_eq!(rig.say(Input::Relieve), ["part 1 of t/k=a/0.json"]);
+    assert!(rig.say(Input::Relieve).is_empty(), "nothing is left of it");
 }
