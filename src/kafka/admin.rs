@@ -176,7 +176,7 @@ impl Admin {
         }
         let answers = self.client.log_edges(partitions, edge, self.timeout);
         let answers = answers.map_err(AdminError::Refused)?.into_iter();
-        Ok(answers.filter_map(|(partition, offset)| Some((partition, offset.ok()?))).collect())
+        Ok(answers.filter_map(|edge| Some((edge.partition, edge.offset.ok()?))).collect())
     }
 
     /// Returns the value of a setting of the brokers; none if they do not say it.

@@ -285,7 +285,7 @@ mod tests {
             properties: BTreeMap::from([("bootstrap.servers".to_owned(), servers)]),
             prefetch_bytes: 1 << 20,
         };
-        let inquiry = crate::kafka::Inquiry::new(&options).unwrap();
+        let inquiry = Inquiry::new(&options).unwrap();
         let admin = crate::kafka::admin::Admin::new(&inquiry.handle(), Duration::from_secs(20));
         let both = [0, 1].map(|index| TopicPartition::new("pin", index).unwrap());
         let ends = admin.watermarks_of(&both).unwrap();

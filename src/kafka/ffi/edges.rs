@@ -23,6 +23,13 @@ pub(in super::super) enum Edge {
     End,
 }
 
+/// Where a log begins or ends, or why its leader does not say it.
+#[derive(Debug)]
+pub(in super::super) struct LogEdge {
+    pub partition: TopicPartition,
+    pub offset: Result<Offset, ErrorCode>,
+}
+
 impl ClientHandle {
     /// Returns what the leaders answer, which may leave out partitions or give an error for one.
     /// Fails as a whole if a partition has no leader that can be reached.
@@ -31,7 +38,7 @@ impl ClientHandle {
         partitions: &[TopicPartition],
         edge: Edge,
         timeout: Duration,
-    ) -> Result<Vec<(TopicPartition, Result<Offset, ErrorCode>)>, ErrorCode> {
+    ) -> Result<Vec<LogEdge>, ErrorCode> {
         let list =
             PartitionList::of(partitions).ok_or_else(|| ErrorCode::from(RDKafkaErrorCode::Fail))?;
         list.offsets_are(match edge {
@@ -63,7 +70,7 @@ impl ClientHandle {
         let edges = found.map(|element| {
             let missing = || RDKafkaErrorCode::BadMessage.into();
             let offset = element.error.map_or_else(|| element.offset.ok_or_else(missing), Err);
-            (element.partition, offset)
+            LogEdge { partition: element.partition, offset }
         });
         Ok(edges.collect())
     }
