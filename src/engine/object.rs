@@ -209,3 +209,41 @@ pub(super) enum Placed {
     Quarantined { object: usize, reason: crate::format::BadRecord },
     Skipped,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Format;
+
+    const NAME_BYTES: usize = 40;
+
+    fn buffer(compression: Compression, values: usize) -> ObjectBuffer {
+        let mut buffer = ObjectBuffer::new(Offset::ZERO, NAME_BYTES);
+        let encoding = Encoding::new(Format::Json, compression);
+        for _ in 0..values {
+            buffer.take(true, &encoding, Offset::ZERO, Line::Value(b"{\"k\":1}")).unwrap();
+        }
+        buffer
+    }
+
+    #[test]
+    fn an_object_holds_its_buffers_its_names_and_a_little_more() {
+        let mut buffer = buffer(Compression::Gzip, 1_000);
+        buffer.shrink();
+        assert_eq!(buffer.held_bytes(), 8 * 1_000 + NAME_BYTES + OBJECT_OVERHEAD_BYTES);
+        buffer.compress(Compression::Gzip, &mut Compressors::new());
+        buffer.shrink();
+        let stored = usize::try_from(buffer.stored_bytes()).unwrap();
+        assert!((20..200).contains(&stored), "{stored}");
+        assert_eq!(buffer.held_bytes(), stored + NAME_BYTES + OBJECT_OVERHEAD_BYTES);
+    }
+
+    #[test]
+    fn a_part_is_taken_as_soon_as_it_is_full() {
+        let mut buffer = buffer(Compression::None, 10);
+        assert_eq!(buffer.take_part(81), None);
+        assert_eq!(buffer.take_part(80).map(|(number, body)| (number, body.len())), Some((1, 80)));
+        assert_eq!(buffer.take_part(0), None, "nothing is left");
+        assert_eq!(buffer.stored_bytes(), 80);
+    }
+}
