@@ -192,3 +192,16 @@ impl StopReason {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_setting_asks_for_may_end_the_process() {
+        let (position, log_start) = (Offset::ZERO, Offset::ZERO.next());
+        assert!(StopReason::NullRecord { offset: position }.was_asked_for());
+        assert!(StopReason::LostRecords { position, log_start }.was_asked_for());
+        assert!(!StopReason::UploadsLost { times: 4 }.was_asked_for());
+    }
+}
