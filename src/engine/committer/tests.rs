@@ -207,6 +207,33 @@ fn a_freeze_that_is_older_than_the_present_generation_does_not_freeze() {
 }
 
 #[test]
+fn a_freeze_from_before_a_rebalance_does_not_freeze() {
+    let mut committer = committer(1);
+    enqueue(&mut committer, 0);
+    let first = committer.poll_request(at(0)).unwrap();
+    committer.rebalanced();
+    answer(&mut committer, first.id, fault(CommitFault::Freeze));
+    assert!(!committer.is_frozen());
+    assert!(committer.poll_request(at(0)).is_some());
+}
+
+#[test]
+fn whoever_waits_is_told_when_to_come_again() {
+    let mut committer = committer(1);
+    assert_eq!(committer.poll_deadline(), None, "nothing waits");
+    enqueue(&mut committer, 0);
+    let first = committer.poll_request(at(0)).unwrap();
+    assert_eq!(committer.poll_deadline(), None, "the answer comes by itself");
+    answer(&mut committer, first.id, fault(CommitFault::Ambiguous));
+    let again = committer.poll_deadline().unwrap();
+    assert!(again > at(1));
+    assert_eq!(committer.poll_request(at(1)), None);
+    let second = committer.poll_request(again).unwrap();
+    committer.answered(again, &CommitAnswer { id: second.id, faults: fault(CommitFault::Freeze) });
+    assert_eq!(committer.poll_deadline(), Some(again.after(FREEZE_MAX)));
+}
+
+#[test]
 fn a_kill_takes_every_token_and_lets_nothing_through_under_that_membership() {
     let mut committer = committer(2);
     enqueue(&mut committer, 0);

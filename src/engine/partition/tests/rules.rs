@@ -251,6 +251,8 @@ fn memory_and_objects_are_counted_until_they_are_handed_out() {
     let entries = 2 * (OBJECT_OVERHEAD_BYTES + "t/k=a/0.json".len());
     assert_eq!((rig.machine.held_bytes(), rig.machine.objects()), (entries + 20, 2));
     assert!(rig.machine.has_commit_in_flight());
+    rig.committed();
+    assert_eq!(rig.machine.held_bytes(), entries + 10, "the first object is on its way");
     rig.settle();
     assert_eq!((rig.machine.held_bytes(), rig.machine.objects()), (0, 0));
 }
