@@ -42,3 +42,20 @@ impl Waiting {
         RETRY_FIRST.saturating_mul(1 << self.attempts.min(8)).min(RETRY_MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_two_seconds() {
+        let delay = |attempts| {
+            let (offset, metadata, now) = (Offset::ZERO, String::new(), Uptime::ZERO);
+            let (alone, unlisted) = (false, 0);
+            Waiting { offset, metadata, alone, attempts, unlisted, not_before: now, since: now }
+                .delay()
+        };
+        let expected = [100, 200, 400, 800, 1_600, 2_000, 2_000].map(Duration::from_millis);
+        assert_eq!([0, 1, 2, 3, 4, 5, 1_000].map(delay), expected);
+    }
+}
