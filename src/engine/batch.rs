@@ -90,6 +90,8 @@ pub(super) struct OpenBatch {
     constant: Option<Route>,
     by_route: BTreeMap<Route, usize>,
     objects: Vec<OpenObject>,
+    /// The object of that route.
+    constant_object: Option<usize>,
     /// The object of the record before, which the next one mostly shares.
     latest: Option<usize>,
     held_bytes: usize,
@@ -106,6 +108,7 @@ impl OpenBatch {
             birth,
             stats,
             constant,
+            constant_object: None,
             by_route: BTreeMap::new(),
             objects: Vec::new(),
             latest: None,
@@ -162,6 +165,12 @@ impl OpenBatch {
                 OnNull::Stop => Err(StopReason::NullRecord { offset }),
             };
         };
+        if let Some(object) = self.constant_object {
+            return match self.append_to(object, offset, Line::Value(value)) {
+                Ok(()) => Ok(Placed::Written { object }),
+                Err(reason) => self.bad(source, record, reason),
+            };
+        }
         let Some(route) = self.route_of(source, record, workshop) else {
             return match self.birth.layout.on_missing_route {
                 OnMissingRoute::Stop => Err(StopReason::MissingRoute { offset }),
@@ -171,11 +180,23 @@ impl OpenBatch {
             };
         };
         match self.append(source, route, offset, Line::Value(value)) {
-            Ok(object) => Ok(Placed::Written { object }),
-            Err(reason) => match self.birth.layout.on_bad {
-                OnBad::Quarantine => Ok(self.quarantine(source, record, reason)),
-                OnBad::Stop => Err(StopReason::BadRecord { offset, reason }),
-            },
+            Ok(object) => {
+                self.constant_object = self.constant.is_some().then_some(object);
+                Ok(Placed::Written { object })
+            }
+            Err(reason) => self.bad(source, record, reason),
+        }
+    }
+
+    fn bad(
+        &mut self,
+        source: &Source,
+        record: &Record<'_>,
+        reason: BadRecord,
+    ) -> Result<Placed, StopReason> {
+        match self.birth.layout.on_bad {
+            OnBad::Quarantine => Ok(self.quarantine(source, record, reason)),
+            OnBad::Stop => Err(StopReason::BadRecord { offset: record.offset, reason }),
         }
     }
 
@@ -209,23 +230,18 @@ impl OpenBatch {
         offset: Offset,
         line: Line<'_>,
     ) -> Result<usize, BadRecord> {
-        let encoding = &self.birth.layout.encoding;
         if let Some(index) = self.find(&route) {
-            if let Some(object) = self.objects.get_mut(index) {
-                let before = object.buffer.held_bytes();
-                let pushed = object.buffer.take(object.is_kept, encoding, offset, line);
-                self.held_bytes = self.held_bytes + object.buffer.held_bytes() - before;
-                pushed?;
-            }
+            self.append_to(index, offset, line)?;
             self.latest = Some(index);
             return Ok(index);
         }
+        let encoding = &self.birth.layout.encoding;
         let known = match &self.birth.kept {
             Kept::All => Some(ObjectSpan { first: offset, last: None, count: None }),
             Kept::Only(spans) => spans.get(&offset).copied(),
         };
         // Its route stands in the key too.
-        let mut buffer = ObjectBuffer::new(offset, 2 * route.as_str().len());
+        let mut buffer = ObjectBuffer::new(offset, 2 * route.as_str().len(), self.birth.sizes);
         buffer.take(known.is_some(), encoding, offset, line)?;
         self.held_bytes += buffer.held_bytes();
         let index = self.objects.len();
@@ -236,6 +252,15 @@ impl OpenBatch {
         self.objects.push(OpenObject { route, buffer, description, is_kept: known.is_some() });
         self.latest = Some(index);
         Ok(index)
+    }
+
+    fn append_to(&mut self, index: usize, offset: Offset, line: Line<'_>) -> Result<(), BadRecord> {
+        let Some(object) = self.objects.get_mut(index) else { return Ok(()) };
+        let before = object.buffer.held_bytes();
+        let encoding = &self.birth.layout.encoding;
+        let pushed = object.buffer.take(object.is_kept, encoding, offset, line);
+        self.held_bytes = self.held_bytes + object.buffer.held_bytes() - before;
+        pushed
     }
 
     fn find(&self, route: &Route) -> Option<usize> {
@@ -268,12 +293,11 @@ impl OpenBatch {
     /// Compresses and hands out what the record that was appended has filled.
     fn settle_object(&mut self, index: usize, workshop: &mut Workshop) {
         let compression = self.birth.layout.encoding.compression;
-        let sizes = self.birth.sizes;
         let Some(object) = self.objects.get_mut(index) else { return };
         let before = object.buffer.held_bytes();
-        object.buffer.compress_full_frame(compression, sizes, &mut workshop.compressors);
+        object.buffer.compress_full_frame(compression, &mut workshop.compressors);
         if let Some(description) = &object.description {
-            let full = object.buffer.part_bytes(sizes);
+            let full = object.buffer.part_bytes();
             if let Some((number, body)) = object.buffer.take_part(full) {
                 self.parts.push(Part { object: Arc::clone(description), number, body });
                 self.parts_max = self.parts_max.max(number);
@@ -341,7 +365,7 @@ impl OpenBatch {
         let description = description
             .filter(|_| !self.birth.layout.needs_end())
             .unwrap_or_else(|| self.describe(source, &route, index, span));
-        let is_large = buffer.stored_bytes() > buffer.part_bytes(self.birth.sizes);
+        let is_large = buffer.stored_bytes() > buffer.part_bytes();
         if (buffer.parts() > 0 || is_large)
             && let Some((number, body)) = buffer.take_part(0)
         {

@@ -18,6 +18,9 @@ pub const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 pub const PARTS_MAX: u32 = 9_000;
 /// Parts after which the size of the next ones doubles, so that 9,000 parts hold terabytes.
 const PARTS_PER_DOUBLING: u32 = 2_000;
+/// Buffers grow by doubling up to here, then to `LARGE`, then to a part.
+const DOUBLED_UP_TO: usize = 512 << 10;
+const LARGE: usize = 2 << 20;
 /// What an object costs beside its buffers: its route, its key, its entries in maps.
 pub(super) const OBJECT_OVERHEAD_BYTES: usize = 512;
 
@@ -67,6 +70,7 @@ pub(super) struct ObjectBuffer {
     frame: Vec<u8>,
     /// As S3 will store it, without the parts that are gone.
     stored: Vec<u8>,
+    sizes: ObjectSizes,
     name_bytes: usize,
     /// Bytes that went up as parts, or were counted and not kept.
     gone_bytes: u64,
@@ -80,6 +84,14 @@ pub(super) enum Line<'a> {
 }
 
 impl Line<'_> {
+    /// Returns the bytes that a record takes; those of the quarantine see to their room themselves.
+    fn len(&self, encoding: &Encoding) -> usize {
+        match self {
+            Self::Value(value) => value.len() + encoding.separator.len().max(1),
+            Self::Quarantine(..) => 0,
+        }
+    }
+
     fn write(
         self,
         encoding: &Encoding,
@@ -97,9 +109,18 @@ impl Line<'_> {
 
 impl ObjectBuffer {
     /// `name_bytes` is what its route and its key take.
-    pub(super) fn new(first: Offset, name_bytes: usize) -> Self {
-        let (frame, stored) = (Vec::new(), Vec::new());
-        Self { first, last: first, count: 0, frame, stored, name_bytes, gone_bytes: 0, parts: 0 }
+    pub(super) fn new(first: Offset, name_bytes: usize, sizes: ObjectSizes) -> Self {
+        Self {
+            first,
+            last: first,
+            count: 0,
+            frame: Vec::new(),
+            stored: Vec::new(),
+            sizes,
+            name_bytes,
+            gone_bytes: 0,
+            parts: 0,
+        }
     }
 
     /// Takes a record, or only counts it if the bytes are not kept. An error leaves the object as it
@@ -112,10 +133,12 @@ impl ObjectBuffer {
         line: Line<'_>,
     ) -> Result<(), crate::format::BadRecord> {
         if is_kept {
-            let into = match encoding.compression {
-                Compression::None => &mut self.stored,
-                Compression::Gzip | Compression::Zstd => &mut self.frame,
+            let (part_bytes, frame_bytes) = (self.part_bytes(), self.sizes.frame_bytes);
+            let (into, full) = match encoding.compression {
+                Compression::None => (&mut self.stored, size(part_bytes)),
+                Compression::Gzip | Compression::Zstd => (&mut self.frame, frame_bytes),
             };
+            make_room(into, line.len(encoding), full);
             line.write(encoding, into)?;
         } else {
             let mut unkept = Vec::new();
@@ -131,10 +154,9 @@ impl ObjectBuffer {
     pub(super) fn compress_full_frame(
         &mut self,
         compression: Compression,
-        sizes: ObjectSizes,
         compressors: &mut Compressors,
     ) {
-        if self.frame.len() >= sizes.frame_bytes {
+        if self.frame.len() >= self.sizes.frame_bytes {
             self.compress(compression, compressors);
         }
     }
@@ -144,7 +166,11 @@ impl ObjectBuffer {
         if self.frame.is_empty() {
             return;
         }
-        compressors.compress(compression, &self.frame, &mut self.stored);
+        let (full, stored) = (size(self.part_bytes()), &mut self.stored);
+        compressors.compress(compression, &self.frame, |member| {
+            make_room(stored, member.len(), full);
+            stored.extend_from_slice(member);
+        });
         self.frame.clear();
     }
 
@@ -165,8 +191,8 @@ impl ObjectBuffer {
     }
 
     /// Returns the size at which the next part is full.
-    pub(super) fn part_bytes(&self, sizes: ObjectSizes) -> u64 {
-        sizes.part_bytes << (self.parts / PARTS_PER_DOUBLING).min(8)
+    pub(super) fn part_bytes(&self) -> u64 {
+        self.sizes.part_bytes << (self.parts / PARTS_PER_DOUBLING).min(8)
     }
 
     pub(super) fn parts(&self) -> u32 {
@@ -190,12 +216,36 @@ impl ObjectBuffer {
     }
 }
 
+/// Makes room for `more` bytes in a buffer that moves on when it has `full` of them: by doubling
+/// while it is small, then in two steps to what a full one takes, and no further. Large blocks are
+/// of few sizes so, and those that were freed fit the next object.
+fn make_room(buffer: &mut Vec<u8>, more: usize, full: usize) {
+    let needed = buffer.len() + more;
+    if needed <= buffer.capacity() {
+        return;
+    }
+    let most = full.saturating_add(full / 16);
+    let step = if needed <= DOUBLED_UP_TO {
+        needed.next_power_of_two()
+    } else if needed <= LARGE {
+        LARGE
+    } else {
+        most
+    };
+    let capacity = if needed <= most { step.min(most) } else { needed };
+    buffer.reserve_exact(capacity - buffer.len());
+}
+
 /// Takes the bytes without the room behind them: a body is held until S3 has it, and its length is
 /// what the budget counts.
 fn body_of(stored: &mut Vec<u8>) -> Bytes {
     let mut body = mem::take(stored);
     body.shrink_to_fit();
     Bytes::from(body)
+}
+
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 fn stored_len(stored: &[u8]) -> u64 {
@@ -218,7 +268,8 @@ mod tests {
     const NAME_BYTES: usize = 40;
 
     fn buffer(compression: Compression, values: usize) -> ObjectBuffer {
-        let mut buffer = ObjectBuffer::new(Offset::ZERO, NAME_BYTES);
+        let sizes = ObjectSizes { frame_bytes: 1 << 20, part_bytes: 8 << 20 };
+        let mut buffer = ObjectBuffer::new(Offset::ZERO, NAME_BYTES, sizes);
         let encoding = Encoding::new(Format::Json, compression);
         for _ in 0..values {
             buffer.take(true, &encoding, Offset::ZERO, Line::Value(b"{\"k\":1}")).unwrap();
@@ -236,6 +287,29 @@ mod tests {
         let stored = usize::try_from(buffer.stored_bytes()).unwrap();
         assert!((20..200).contains(&stored), "{stored}");
         assert_eq!(buffer.held_bytes(), stored + NAME_BYTES + OBJECT_OVERHEAD_BYTES);
+    }
+
+    #[test]
+    fn a_buffer_has_no_more_room_than_a_full_one_takes() {
+        let mut buffer = Vec::new();
+        for (len, capacity) in [
+            (1, 1),
+            (3, 4),
+            (5, 8),
+            (300_000, 512 << 10),
+            (600_000, 2 << 20),
+            (3_000_000, 17 << 19),
+            (17 << 19, 17 << 19),
+            (9_000_000, 9_000_000),
+        ] {
+            let more = len - buffer.len();
+            make_room(&mut buffer, more, 8 << 20);
+            buffer.resize(len, 0);
+            assert_eq!(buffer.capacity(), capacity, "for {len}");
+        }
+        let mut frame = Vec::new();
+        make_room(&mut frame, 600_000, 1 << 20);
+        assert_eq!(frame.capacity(), 17 << 16, "a sixteenth more than 1 MiB");
     }
 
     #[test]

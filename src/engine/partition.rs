@@ -246,6 +246,11 @@ impl Partition {
         self.actions.pop_front()
     }
 
+    /// Returns whether `poll_action` has something.
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
     /// Returns when to send `Tick`.
     pub fn poll_deadline(&self) -> Option<Uptime> {
         let age = match (&self.open, &self.replay) {

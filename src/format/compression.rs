@@ -11,8 +11,8 @@
 //! half of the time: other bytes, the same records. A digest is of what is in a frame, so builds of
 //! both kinds may finish each other's plans.
 //!
-//! Why not into `out` at once: the room that compression asks for is above the input's size, so
-//! `out` would keep a multiple of what it holds. The copy is of compressed bytes only.
+//! Why not where they belong at once: the room that compression asks for is above the input's size,
+//! so an object would keep a multiple of what it holds. The copy is of compressed bytes only.
 
 #[cfg(feature = "isa-l")]
 mod isa_l;
@@ -52,54 +52,47 @@ impl Compressors {
         Self { gzip: libdeflater::Compressor::new(level), zstd, scratch: Vec::new() }
     }
 
-    /// Appends `frame` as one gzip member or zstd frame, or as it is. An empty frame becomes an
-    /// empty member.
-    pub fn compress(&mut self, compression: Compression, frame: &[u8], out: &mut Vec<u8>) {
-        match compression {
-            Compression::None => out.extend_from_slice(frame),
-            Compression::Gzip => self.append_gzip(frame, out),
-            Compression::Zstd => self.append_zstd(frame, out),
+    /// Gives `take` the frame as one gzip member or zstd frame, or as it is. An empty frame becomes
+    /// an empty member.
+    pub fn compress(&mut self, compression: Compression, frame: &[u8], take: impl FnOnce(&[u8])) {
+        let written = match compression {
+            Compression::None => return take(frame),
+            Compression::Gzip => self.gzip(frame),
+            Compression::Zstd => self.zstd(frame),
+        };
+        take(&self.scratch[..written]);
+        if self.scratch.len() > SCRATCH_BYTES_MAX {
+            self.scratch = Vec::new();
         }
     }
 
     #[expect(clippy::expect_used, reason = "the message proves that it cannot happen")]
-    fn append_gzip(&mut self, frame: &[u8], out: &mut Vec<u8>) {
+    fn gzip(&mut self, frame: &[u8]) -> usize {
         #[cfg(feature = "isa-l")]
         if frame.len() >= isa_l::FRAME_BYTES_MIN {
             self.make_room(isa_l::bound(frame.len()));
             if let Some(written) = isa_l::compress(frame, &mut self.scratch) {
-                return self.hand_over(written, out);
+                return written;
             }
         }
         let bound = self.gzip.gzip_compress_bound(frame.len());
         self.make_room(bound);
-        let written = self
-            .gzip
+        self.gzip
             .gzip_compress(frame, &mut self.scratch)
-            .expect("the scratch is as long as the bound, and want of room is the only error");
-        self.hand_over(written, out);
+            .expect("the scratch is as long as the bound, and want of room is the only error")
     }
 
     #[expect(clippy::expect_used, reason = "the message proves that it cannot happen")]
-    fn append_zstd(&mut self, frame: &[u8], out: &mut Vec<u8>) {
+    fn zstd(&mut self, frame: &[u8]) -> usize {
         self.make_room(compress_bound(frame.len()));
-        let written = self
-            .zstd
+        self.zstd
             .compress_to_buffer(frame, self.scratch.as_mut_slice())
-            .expect("the scratch is as long as the bound; without memory the process ends anyway");
-        self.hand_over(written, out);
+            .expect("the scratch is as long as the bound; without memory the process ends anyway")
     }
 
     fn make_room(&mut self, bytes: usize) {
         if self.scratch.len() < bytes {
             self.scratch.resize(bytes, 0);
-        }
-    }
-
-    fn hand_over(&mut self, written: usize, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.scratch[..written]);
-        if self.scratch.len() > SCRATCH_BYTES_MAX {
-            self.scratch = Vec::new();
         }
     }
 }
@@ -142,7 +135,8 @@ mod tests {
     #[test]
     fn a_gzip_member_has_no_time_and_no_name() {
         let mut out = Vec::new();
-        Compressors::new().compress(Compression::Gzip, b"{\"a\":1}\n", &mut out);
+        Compressors::new()
+            .compress(Compression::Gzip, b"{\"a\":1}\n", |bytes| out.extend_from_slice(bytes));
         // Magic, deflate, no flags, time zero, "fastest", an unknown system: RFC 1952, 2.3.
         assert_eq!(out[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255]);
     }
@@ -151,7 +145,8 @@ mod tests {
     fn a_zstd_frame_tells_its_length_and_has_a_checksum() {
         let frame = b"{\"a\":1}\n".repeat(100);
         let mut out = Vec::new();
-        Compressors::new().compress(Compression::Zstd, &frame, &mut out);
+        Compressors::new()
+            .compress(Compression::Zstd, &frame, |bytes| out.extend_from_slice(bytes));
         assert_eq!(out[..4], 0xfd2f_b528_u32.to_le_bytes());
         assert_ne!(out[4] & 0b100, 0, "RFC 8878, 3.1.1.1.1: the checksum's flag");
         let length = zstd::zstd_safe::get_frame_content_size(&out).unwrap();
@@ -165,7 +160,7 @@ mod tests {
     fn an_empty_frame_is_an_empty_member() {
         for compression in Compression::ALL {
             let mut out = Vec::new();
-            Compressors::new().compress(compression, b"", &mut out);
+            Compressors::new().compress(compression, b"", |bytes| out.extend_from_slice(bytes));
             assert_eq!(out.is_empty(), compression == Compression::None);
             assert_eq!(read(compression, &out), b"");
         }
@@ -177,7 +172,7 @@ mod tests {
         let mut compressors = Compressors::new();
         for compression in Compression::ALL {
             let mut out = Vec::new();
-            compressors.compress(compression, &frame, &mut out);
+            compressors.compress(compression, &frame, |bytes| out.extend_from_slice(bytes));
             assert!(read(compression, &out) == frame, "{compression}");
             assert!(compressors.scratch.capacity() <= SCRATCH_BYTES_MAX);
         }
@@ -188,7 +183,7 @@ mod tests {
         let frame = b"{\"country\":\"Albania\",\"ind\":7528}\n".repeat(1_000);
         for compression in [Compression::Gzip, Compression::Zstd] {
             let mut out = Vec::new();
-            Compressors::new().compress(compression, &frame, &mut out);
+            Compressors::new().compress(compression, &frame, |bytes| out.extend_from_slice(bytes));
             assert!(out.len() < frame.len() / 20, "{compression}: {}", out.len());
             assert!(out.capacity() < frame.len() / 10, "room for it, not for the bound");
         }
@@ -208,10 +203,10 @@ mod tests {
             for (bytes, times) in frames {
                 let frame = bytes.repeat(times);
                 let before = stored.clone();
-                compressors.compress(compression, &frame, &mut stored);
+                compressors.compress(compression, &frame, |bytes| stored.extend_from_slice(bytes));
                 prop_assert!(stored.starts_with(&before), "what was there stays");
                 let mut alone = Vec::new();
-                Compressors::new().compress(compression, &frame, &mut alone);
+                Compressors::new().compress(compression, &frame, |bytes| alone.extend_from_slice(bytes));
                 prop_assert!(stored[before.len()..] == alone, "equal frames become equal bytes");
                 whole.extend(frame);
             }

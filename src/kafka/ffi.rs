@@ -1,8 +1,8 @@
 //! The calls of librdkafka that the crate does not offer, or not as needed, with a safe face.
 //!
 //! It owns: every `unsafe` block of this program; queues, batches of messages, commits, committed
-//! offsets, membership, assignment, what describes topics and groups, and how the allocator that
-//! librdkafka shares with us keeps large blocks.
+//! offsets, membership, assignment, what describes topics and groups, and the allocator that we share
+//! with librdkafka.
 //! It does not own: the client (a `BaseConsumer` of the crate), its callbacks, any rule of the
 //! protocol.
 //!
@@ -11,7 +11,6 @@
 //! whatever only looks borrows a `Client`.
 #![allow(unsafe_code)]
 
-#[cfg(target_env = "gnu")]
 mod allocator;
 mod assignment;
 mod batch;
@@ -34,8 +33,7 @@ use std::time::Duration;
 use rdkafka::bindings::rd_kafka_t;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 
-#[cfg(target_env = "gnu")]
-pub use allocator::map_large_blocks;
+pub use allocator::{LargeBlocks, give_blocks_back, give_memory_back, keep_blocks, set_up_memory};
 pub use assignment::{CallError, Committed};
 pub use batch::{Batch, Content, Message, Place};
 pub use code::ErrorCode;

@@ -12,7 +12,7 @@ use sluice::model::{GroupId, Offset, Topic, TopicPartition};
 use crate::usage::Usage;
 
 /// What one worker of the daemon has by default.
-const PREFETCH_BYTES: u64 = 16 << 20;
+const PREFETCH_BYTES: u64 = 4 << 20;
 const WAIT: Duration = Duration::from_millis(250);
 
 /// Takes every partition from its beginning.

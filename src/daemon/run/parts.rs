@@ -25,6 +25,7 @@ use crate::daemon::stores::Stores;
 use crate::daemon::worker::{Surroundings, Worker};
 use crate::engine::{Random, Workshop};
 use crate::format::Compressors;
+use crate::kafka::ffi::keep_blocks;
 use crate::layout::RouteCache;
 use crate::s3::{
     AwsStores, Canceller, REQUESTS_MAX, Retry, UploadObserver, Uploads, UploadsTask, cancellation,
@@ -108,6 +109,7 @@ impl Parts {
             SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);
         let settler_thread = spawn("sluice-settle", move || settling.run())?;
         let budget = budget(&settings.limits);
+        keep_blocks(settings.limits.spare_bytes());
         let around = Surroundings {
             settings: Arc::clone(&settings),
             clock,

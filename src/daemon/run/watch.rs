@@ -15,6 +15,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notify;
 use crate::daemon::status::{Readiness, Status};
+use crate::kafka::ffi::give_memory_back;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// While it drains, systemd is asked for this much more time each second: `limits.drain` ends it,
@@ -44,6 +45,7 @@ impl Watch {
             let mut is_ready = false;
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                 is_ready = told.tell(is_ready);
+                give_memory_back();
             }
         })?;
         Ok(Self { stop, thread })

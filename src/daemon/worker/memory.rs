@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Worker;
 use crate::engine::{Address, Input, Partition};
+use crate::kafka::ffi::give_blocks_back;
 use crate::model::SealReason;
 
 /// Going through every open object costs; uploads need a moment to free what was sent.
@@ -44,6 +45,7 @@ impl Worker {
             return;
         }
         self.relieve_at = now.after(RELIEVE_EVERY);
+        give_blocks_back();
         for address in self.addresses() {
             if self.slots.get(&address).is_some_and(|slot| slot.holding.bytes > 0) {
                 self.drive(address, Input::Relieve);

@@ -9,18 +9,36 @@ use tracing::warn;
 use super::slot::{ASIDE_MAX, Kept, State};
 use super::{WAIT_MAX, Worker};
 use crate::engine::{Address, Input, Now};
-use crate::kafka::ffi::{BATCH_MESSAGES_MAX, Content, ErrorCode};
+use crate::kafka::ffi::{BATCH_MESSAGES_MAX, Content, ErrorCode, Place};
 use crate::kafka::seat::{Messages, Read};
 use crate::kafka::{PartitionFault, partition_fault};
-use crate::model::TopicPartition;
+use crate::model::{Record, TopicPartition};
 use crate::mutant::Mutant;
 
 /// Messages kept aside over all partitions: beyond it they are struck out and fetched again.
 const ASIDE_SUM_MAX: usize = 20_000;
 /// Arrays of which messages are kept aside; what is beyond is struck out and fetched again.
 const PINNED_MAX: usize = 2;
-/// After this many records of one array the clock is looked at again.
+/// After this many records of one partition the clock and the memory are looked at again.
 const LOOK_EVERY: usize = 64;
+
+/// Records and the bytes of their values.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    records: usize,
+    value_bytes: u64,
+}
+
+impl Sum {
+    fn add(&mut self, value_bytes: u64) {
+        self.records += 1;
+        self.value_bytes += value_bytes;
+    }
+}
+
+fn value_bytes(record: &Record<'_>) -> u64 {
+    record.value.map_or(0, |value| u64::try_from(value.len()).unwrap_or(u64::MAX))
+}
 
 /// An array that was read, and how far it was looked at.
 #[derive(Debug)]
@@ -54,36 +72,77 @@ impl Worker {
     /// Goes through the array until its end, or until memory is short.
     fn read_rest(&mut self) {
         let Some(Rest { batch, mut index }) = self.rest.take() else { return };
-        let mut known: Option<(usize, Option<Address>)> = None;
-        let (mut records, mut value_bytes) = (0, 0);
-        let mut now = self.around.clock.now();
+        let mut known: Option<(Place<'_>, Option<Address>)> = None;
+        let mut read = Sum::default();
+        let (mut now, mut look_at) = (self.around.clock.now(), index + LOOK_EVERY);
         while let Some(message) = batch.get(index) {
-            // At each: one value may have a hundred megabytes.
             if self.must_wait() {
                 self.rest = Some(Rest { batch: Rc::clone(&batch), index });
                 break;
             }
-            if index % LOOK_EVERY == 0 {
-                now = self.around.clock.now();
+            if index >= look_at {
+                (now, look_at) = (self.around.clock.now(), index + LOOK_EVERY);
             }
-            let same = known.filter(|(before, _)| {
-                batch.get(*before).is_some_and(|before| before.place() == message.place())
-            });
-            let address = match same {
-                Some((_, address)) => address,
-                None => self.address_of(message),
+            let place = message.place();
+            let same = known.filter(|(before, _)| *before == place);
+            let address = same.map_or_else(|| self.address_of(message), |(_, address)| address);
+            known = Some((place, address));
+            let Some(address) = address else {
+                index += 1;
+                continue;
             };
-            known = Some((index, address));
-            if let Some(address) = address {
-                let is_record = self.take_message(now, address, (&batch, index));
-                if let Some(bytes) = is_record {
-                    records += 1;
-                    value_bytes += bytes;
+            let fed = self.feed_run(now, address, (&*batch, index), place);
+            if fed.records == 0 {
+                if let Some(bytes) = self.take_message(now, address, (&batch, index)) {
+                    read.add(bytes);
                 }
+                index += 1;
+            } else {
+                index += fed.records;
+                read.records += fed.records;
+                read.value_bytes += fed.value_bytes;
             }
-            index += 1;
         }
-        self.around.metrics.records_read(records, value_bytes);
+        let records = u64::try_from(read.records).unwrap_or(u64::MAX);
+        self.around.metrics.records_read(records, read.value_bytes);
+    }
+
+    /// Hands records of one partition to its machine, from one message on: until one is not to be
+    /// taken just like that, the machine wants something done, or what it holds has changed, which
+    /// one value of a hundred megabytes may do; and no longer than the clock may stand still.
+    fn feed_run(
+        &mut self,
+        now: Now,
+        address: Address,
+        (batch, from): (&dyn Messages, usize),
+        place: Place<'_>,
+    ) -> Sum {
+        let mut fed = Sum::default();
+        let is_tight = self.privileged.is_some_and(|privileged| privileged != address);
+        let Some(slot) = self.slots.get_mut(&address) else { return fed };
+        let is_aside = !slot.aside.is_empty() || slot.must_seek;
+        let State::Running(machine) = &mut slot.state else { return fed };
+        if is_tight || is_aside {
+            return fed;
+        }
+        while fed.records < LOOK_EVERY
+            && machine.wants_records()
+            && let Some(message) = batch.get(from + fed.records)
+            && message.place() == place
+            && let Content::Record(record) = message.content()
+            && record.offset >= machine.cursor()
+        {
+            fed.add(value_bytes(&record));
+            slot.progress.read(record.timestamp);
+            machine.handle(now, Input::Record(record), &mut self.workshop);
+            if machine.has_actions() || machine.held_bytes() != slot.holding.bytes {
+                break;
+            }
+        }
+        if fed.records > 0 {
+            self.carry_out(address);
+        }
+        fed
     }
 
     fn address_of(&self, message: &dyn Read) -> Option<Address> {
@@ -147,7 +206,7 @@ impl Worker {
     pub(super) fn feed(&mut self, now: Now, address: Address, message: &dyn Read) -> Option<u64> {
         match message.content() {
             Content::Record(record) => {
-                let bytes = record.value.map_or(0, <[u8]>::len);
+                let bytes = value_bytes(&record);
                 let slot = self.slots.get_mut(&address)?;
                 let State::Running(machine) = &mut slot.state else { return None };
                 if record.offset < machine.cursor() {
@@ -156,7 +215,7 @@ impl Worker {
                 slot.progress.read(record.timestamp);
                 machine.handle(now, Input::Record(record), &mut self.workshop);
                 self.carry_out(address);
-                u64::try_from(bytes).ok()
+                Some(bytes)
             }
             Content::End(end) => {
                 if let Some(slot) = self.slots.get_mut(&address) {

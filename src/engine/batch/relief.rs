@@ -19,8 +19,7 @@ impl OpenBatch {
         for object in &mut self.objects {
             object.buffer.compress(compression, &mut workshop.compressors);
             let Some(description) = &object.description else { continue };
-            let least =
-                relief_bytes(object.buffer.parts(), object.buffer.part_bytes(self.birth.sizes));
+            let least = relief_bytes(object.buffer.parts(), object.buffer.part_bytes());
             if let Some((number, body)) = object.buffer.take_part(least) {
                 self.parts.push(Part { object: Arc::clone(description), number, body });
                 self.parts_max = self.parts_max.max(number);

@@ -38,7 +38,7 @@ fn lines() -> Vec<Vec<u8>> {
 fn packed(compression: Compression, members: &[Vec<u8>]) -> Vec<u8> {
     let (mut compressors, mut out) = (Compressors::new(), Vec::new());
     for member in members {
-        compressors.compress(compression, member, &mut out);
+        compressors.compress(compression, member, |bytes| out.extend_from_slice(bytes));
     }
     out
 }
