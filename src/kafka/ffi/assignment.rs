@@ -54,16 +54,21 @@ impl Client<'_> {
     }
 
     /// Answers a revoke callback: gives `partitions` back if the protocol is cooperative, else
-    /// everything (which is what such a callback asks for).
+    /// everything (which is what such a callback asks for). Returns when they have stopped: stopping
+    /// undoes a partition's way into a queue, also one that was set meanwhile.
     pub fn unassign(self, partitions: &[TopicPartition]) -> Result<(), CallError> {
-        if self.protocol() == Protocol::Cooperative {
+        let given_back = if self.protocol() == Protocol::Cooperative {
             let list = list_of(partitions)?;
             // SAFETY: client and list are valid; the list is copied; the error is ours.
-            return unsafe { check(rd_kafka_incremental_unassign(self.as_ptr(), list.as_ptr())) };
-        }
-        // SAFETY: the client is valid; null means no partition at all.
-        let code = unsafe { native::rd_kafka_assign(self.as_ptr(), ptr::null()) };
-        ErrorCode::check(code).map_err(CallError::Call)
+            unsafe { check(rd_kafka_incremental_unassign(self.as_ptr(), list.as_ptr())) }
+        } else {
+            // SAFETY: the client is valid; null means no partition at all.
+            let code = unsafe { native::rd_kafka_assign(self.as_ptr(), ptr::null()) };
+            ErrorCode::check(code).map_err(CallError::Call)
+        };
+        // The stops are in the queue of librdkafka's main thread by now, and this waits for its answer.
+        self.protocol();
+        given_back
     }
 
     /// Stops fetching, and throws away what was fetched and not read. Lasts until `resume`, through
