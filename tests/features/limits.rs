@@ -92,7 +92,7 @@ fn a_stalled_store_costs_no_memory_and_no_record() {
     verify::check_default_layout(kafka(), &topic, &store, &bucket);
 }
 
-/// Two plans of 60 MB that a larger machine left behind, of objects that are each too small for a
+/// Two plans of 80 MB that a larger machine left behind, of objects that are each too small for a
 /// part: they are read one after the other, each in passes.
 #[test]
 fn pending_plans_that_do_not_fit_in_memory_are_finished_in_passes() {
@@ -104,11 +104,11 @@ fn pending_plans_that_do_not_fit_in_memory_are_finished_in_passes() {
         .set("seal.bytes", "\"off\"");
     let daemon = scene.settings.start();
     for round in 0..4 {
-        let records = large(round * 1_500..(round + 1) * 1_500, 2).into_iter().enumerate();
+        let records = large(round * 2_000..(round + 1) * 2_000, 2).into_iter().enumerate();
         let keyed = records.map(|(index, record)| record.with_key((index / 2 % 30).to_string()));
         scene.produce(&keyed.collect::<Vec<_>>());
     }
-    scene.until_read(&daemon, 6_000);
+    scene.until_read(&daemon, 8_000);
     proxy.hang(on(Operation::PutObject).key("topics/").always());
     daemon.signal(Signal::SealNow);
     daemon.wait_until("two plans", SOON, || {
