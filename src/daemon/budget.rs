@@ -99,12 +99,19 @@ impl Budget {
         self.0.objects.load(Ordering::Relaxed) > self.0.objects_max
     }
 
-    /// Returns whether sealing helps: what is sealed already has only to be waited for, and sealing
-    /// more would make many small objects. Counted over all workers, of which each may have little.
+    /// Returns whether so much is in use that it will soon be too much.
+    pub(super) fn is_nearly_over(&self) -> bool {
+        self.used_bytes() > self.0.limit_bytes - self.0.limit_bytes / 8
+    }
+
+    /// Returns whether sealing helps, once memory was short: to less than the limit, so that what is
+    /// open can grow and is not given relief again at the next record. What is sealed already has
+    /// only to be waited for, and sealing more would make many small objects. Counted over all
+    /// workers, of which each may have little.
     pub(super) fn is_open_the_cause(&self) -> bool {
         let open_bytes = self.0.open_bytes.load(Ordering::Relaxed);
         let open_objects = self.0.open_objects.load(Ordering::Relaxed);
-        (self.is_over() && open_bytes > self.0.limit_bytes / 4)
+        (self.is_nearly_over() && open_bytes > self.0.limit_bytes / 4)
             || (self.has_too_many_objects() && open_objects > self.0.objects_max / 2)
     }
 }

@@ -21,6 +21,8 @@ const PARTS_PER_DOUBLING: u32 = 2_000;
 /// Buffers grow by doubling up to here, then to `LARGE`, then to a part.
 const DOUBLED_UP_TO: usize = 512 << 10;
 const LARGE: usize = 2 << 20;
+/// ... or by this share of what they have.
+const TIGHT: usize = 8;
 /// What an object costs beside its buffers: its route, its key, its entries in maps.
 pub(super) const OBJECT_OVERHEAD_BYTES: usize = 512;
 
@@ -71,6 +73,8 @@ pub(super) struct ObjectBuffer {
     /// As S3 will store it, without the parts that are gone.
     stored: Vec<u8>,
     sizes: ObjectSizes,
+    /// Memory was short: buffers grow by little from now on, until a part is gone.
+    is_tight: bool,
     name_bytes: usize,
     /// Bytes that went up as parts, or were counted and not kept.
     gone_bytes: u64,
@@ -117,6 +121,7 @@ impl ObjectBuffer {
             frame: Vec::new(),
             stored: Vec::new(),
             sizes,
+            is_tight: false,
             name_bytes,
             gone_bytes: 0,
             parts: 0,
@@ -138,7 +143,7 @@ impl ObjectBuffer {
                 Compression::None => (&mut self.stored, size(part_bytes)),
                 Compression::Gzip | Compression::Zstd => (&mut self.frame, frame_bytes),
             };
-            make_room(into, line.len(encoding), full);
+            make_room(into, line.len(encoding), (full, self.is_tight));
             line.write(encoding, into)?;
         } else {
             let mut unkept = Vec::new();
@@ -166,9 +171,9 @@ impl ObjectBuffer {
         if self.frame.is_empty() {
             return;
         }
-        let (full, stored) = (size(self.part_bytes()), &mut self.stored);
+        let (room, stored) = ((size(self.part_bytes()), self.is_tight), &mut self.stored);
         compressors.compress(compression, &self.frame, |member| {
-            make_room(stored, member.len(), full);
+            make_room(stored, member.len(), room);
             stored.extend_from_slice(member);
         });
         self.frame.clear();
@@ -180,6 +185,7 @@ impl ObjectBuffer {
             return None;
         }
         let body = body_of(&mut self.stored);
+        self.is_tight = false;
         self.gone_bytes += u64::try_from(body.len()).unwrap_or(u64::MAX);
         self.parts += 1;
         Some((self.parts, body))
@@ -209,8 +215,10 @@ impl ObjectBuffer {
         self.frame.capacity() + self.stored.capacity() + self.name_bytes + OBJECT_OVERHEAD_BYTES
     }
 
-    /// Gives memory back that no byte fills.
+    /// Gives memory back that no byte fills, and takes little more from now on: what was given back
+    /// would be taken again by the next records, of every object at once.
     pub(super) fn shrink(&mut self) {
+        self.is_tight = true;
         self.frame.shrink_to_fit();
         self.stored.shrink_to_fit();
     }
@@ -218,14 +226,17 @@ impl ObjectBuffer {
 
 /// Makes room for `more` bytes in a buffer that moves on when it has `full` of them: by doubling
 /// while it is small, then in two steps to what a full one takes, and no further. Large blocks are
-/// of few sizes so, and those that were freed fit the next object.
-fn make_room(buffer: &mut Vec<u8>, more: usize, full: usize) {
+/// of few sizes so, and those that were freed fit the next object. While memory is tight it grows by
+/// an eighth.
+fn make_room(buffer: &mut Vec<u8>, more: usize, (full, is_tight): (usize, bool)) {
     let needed = buffer.len() + more;
     if needed <= buffer.capacity() {
         return;
     }
     let most = full.saturating_add(full / 16);
-    let step = if needed <= DOUBLED_UP_TO {
+    let step = if is_tight {
+        needed + needed / TIGHT
+    } else if needed <= DOUBLED_UP_TO {
         needed.next_power_of_two()
     } else if needed <= LARGE {
         LARGE
@@ -303,13 +314,28 @@ mod tests {
             (9_000_000, 9_000_000),
         ] {
             let more = len - buffer.len();
-            make_room(&mut buffer, more, 8 << 20);
+            make_room(&mut buffer, more, (8 << 20, false));
             buffer.resize(len, 0);
             assert_eq!(buffer.capacity(), capacity, "for {len}");
         }
         let mut frame = Vec::new();
-        make_room(&mut frame, 600_000, 1 << 20);
+        make_room(&mut frame, 600_000, (1 << 20, false));
         assert_eq!(frame.capacity(), 17 << 16, "a sixteenth more than 1 MiB");
+    }
+
+    #[test]
+    fn what_was_given_back_is_not_taken_again_by_the_next_record() {
+        let mut buffer = buffer(Compression::None, 100_000);
+        buffer.shrink();
+        let held = buffer.held_bytes();
+        let encoding = Encoding::new(Format::Json, Compression::None);
+        buffer.take(true, &encoding, Offset::ZERO, Line::Value(b"1")).unwrap();
+        assert!(buffer.held_bytes() < held + held / 7, "{held} {}", buffer.held_bytes());
+        buffer.take_part(0).unwrap();
+        for _ in 0..100_000 {
+            buffer.take(true, &encoding, Offset::ZERO, Line::Value(b"{\"k\":1}")).unwrap();
+        }
+        assert!(buffer.held_bytes() > 2 * 800_000, "a new part grows in large steps");
     }
 
     #[test]

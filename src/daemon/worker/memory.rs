@@ -51,8 +51,8 @@ impl Worker {
                 self.drive(address, Input::Relieve);
             }
         }
+        self.seal_largest();
         if self.is_short() {
-            self.seal_largest();
             self.let_one_replay_go_on();
         }
     }
@@ -61,7 +61,7 @@ impl Worker {
     /// the cause.
     fn seal_largest(&mut self) {
         while self.around.budget.is_open_the_cause() {
-            let by_objects = !self.around.budget.is_over();
+            let by_objects = !self.around.budget.is_nearly_over();
             let size = |machine: &Partition| {
                 if by_objects { machine.open_objects() } else { machine.open_bytes() }
             };
