@@ -27,6 +27,7 @@ mod parts;
 mod replay;
 mod server;
 mod sink;
+mod soak;
 mod spread;
 mod start;
 mod streams;
@@ -54,6 +55,9 @@ pub struct Arguments {
     /// Seconds for which idle daemons and objects of one record are watched.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
+    /// Minutes of an even load, after the rest.
+    #[arg(long, default_value_t = 0)]
+    soak: u64,
     /// What this process is, if not the benchmark itself.
     #[arg(long, hide = true)]
     role: Option<String>,
@@ -106,6 +110,14 @@ const SHAPES: [Shape; 7] = [
 /// Of `limits.memory`: the default, and the smallest.
 const LIMITS_MIB: [u64; 2] = [256, 64];
 
+/// An open object for each partition, each with parts that S3 does not take.
+const SIXTEEN: Shape = Shape {
+    compression: "gzip",
+    partitions: 16,
+    ..Shape::new("memory, 16 open objects", Kind::Pin)
+};
+const SIXTEEN_LIMIT_MIB: u64 = 128;
+
 fn main() {
     let arguments = Arguments::parse();
     match arguments.role.as_deref() {
@@ -117,9 +129,11 @@ fn main() {
     let mut bench = Bench::new(&arguments);
     bench.streams(&STREAMS);
     bench.memory(&SHAPES, &LIMITS_MIB);
+    bench.memory(&[SIXTEEN], &[SIXTEEN_LIMIT_MIB]);
     bench.open_objects();
     bench.objects_of_one_record(&SMALL);
     bench.latency();
     bench.starts();
     bench.idle();
+    bench.soak(arguments.soak);
 }

@@ -22,6 +22,8 @@ pub const WRITTEN_IN: Duration = Duration::from_secs(600);
 /// What is said of the incumbent with one record an object. It was measured elsewhere and against
 /// another store; the sink here answers at once, so the two are not a race on one track.
 const INCUMBENT_OBJECTS_PER_S: f64 = 235.0;
+/// A PUT of a small object in S3's own region.
+const REAL_STORE: Duration = Duration::from_millis(30);
 const LATENCY_RECORDS: usize = 15;
 
 /// The servers, and topics that several measurements read.
@@ -78,13 +80,23 @@ impl<'a> Bench<'a> {
         settings.program(release::program()).topics(topics)
     }
 
+    /// At once, and with a store that answers as a real one does.
     pub fn objects_of_one_record(&self, shapes: &[(usize, usize)]) {
         if !self.wants("seal.records = 1") {
             return;
         }
+        self.one_record_with(shapes, Duration::ZERO);
+        self.one_record_with(shapes, REAL_STORE);
+        println!(
+            "(the incumbent, elsewhere and on another store: {INCUMBENT_OBJECTS_PER_S} objects/s)"
+        );
+    }
+
+    fn one_record_with(&self, shapes: &[(usize, usize)], delay: Duration) {
+        self.sink.answer_in(delay);
         println!();
         row(&[
-            "seal.records = 1",
+            &format!("seal.records = 1, S3 in {} ms", delay.as_millis()),
             "objects/s",
             "per partition",
             "x incumbent",
@@ -97,7 +109,8 @@ impl<'a> Bench<'a> {
             let names: Vec<String> = (0..*topics)
                 .map(|index| {
                     let kind = Kind::ALL[index];
-                    let name = format!("small-{partitions}-{}", kind.as_str());
+                    let name =
+                        format!("small-{partitions}-{}-{}", delay.as_millis(), kind.as_str());
                     // More than is read meanwhile.
                     let bytes = if kind == Kind::Pin { 85_000_000 } else { 12_000_000 };
                     fill(self.kafka(), &name, kind, *partitions, bytes).name
@@ -113,9 +126,7 @@ impl<'a> Bench<'a> {
             self.watch_objects(&daemon, &name, topics * partitions);
             daemon.stop_cleanly();
         }
-        println!(
-            "(the incumbent, elsewhere and on another store: {INCUMBENT_OBJECTS_PER_S} objects/s)"
-        );
+        self.sink.answer_in(Duration::ZERO);
     }
 
     fn watch_objects(&self, daemon: &Daemon, name: &str, partitions: usize) {

@@ -26,19 +26,23 @@ impl Bench<'_> {
         let bytes = self.arguments.gigabytes * 0.75e9;
         let even = "open objects, even";
         if self.wants(even) {
-            let topic = self.routes("even", PARTITIONS, bytes);
+            let topic = self.routes("even", PARTITIONS, bytes, true);
             self.one_open(even, &[topic]);
         }
         let skewed = "open objects, 1 % with 90 %";
         if self.wants(skewed) {
-            let hot = self.routes("hot", HOT, bytes * 0.9);
-            let cold = self.routes("cold", PARTITIONS - HOT, bytes * 0.1);
+            let hot = self.routes("hot", HOT, bytes * 0.9, false);
+            let cold = self.routes("cold", PARTITIONS - HOT, bytes * 0.1, true);
             self.one_open(skewed, &[hot, cold]);
         }
     }
 
-    fn routes(&self, name: &str, partitions: usize, bytes: f64) -> Topic {
-        self.replay.fill_hours(&unique(name), Routes { partitions, hours: HOURS }, bytes as u64)
+    fn routes(&self, name: &str, partitions: usize, bytes: f64, in_turn: bool) -> Topic {
+        self.replay.fill_hours(
+            &unique(name),
+            Routes { partitions, hours: HOURS, in_turn },
+            bytes as u64,
+        )
     }
 
     fn one_open(&self, name: &str, topics: &[Topic]) {

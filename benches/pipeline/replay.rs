@@ -40,6 +40,8 @@ pub type Codec = &'static str;
 pub struct Routes {
     pub partitions: usize,
     pub hours: usize,
+    /// Its partitions are read in turn, a batch of each, and not one after the other.
+    pub in_turn: bool,
 }
 
 /// The broker as its parent sees it.
@@ -67,7 +69,7 @@ impl Replay {
         let round_bytes: usize = values.iter().map(Vec::len).sum();
         let rounds = value_bytes as f64 / round_bytes as f64;
         let wanted = rounds * values.len() as f64 / partitions as f64;
-        self.create(name, partitions, wanted as u64);
+        self.create(name, partitions, wanted as u64, false);
         let mut config = self.client();
         config.set("compression.type", codec);
         let lengths = produce(&config, name, partitions, &values);
@@ -78,11 +80,11 @@ impl Replay {
     pub fn fill_hours(&self, name: &str, routes: Routes, value_bytes: u64) -> Topic {
         const ROUNDS: usize = 2;
         const HOUR_MS: i64 = 3_600_000;
-        let Routes { partitions, hours } = routes;
+        let Routes { partitions, hours, in_turn } = routes;
         let values = values(Kind::Pin);
         let mean = values.iter().map(Vec::len).sum::<usize>() as f64 / values.len() as f64;
         let wanted = value_bytes as f64 / mean / partitions as f64;
-        self.create(name, partitions, wanted.ceil() as u64);
+        self.create(name, partitions, wanted.ceil() as u64, in_turn);
         let producer = producer(&self.client());
         let mut lengths = vec![Vec::new(); partitions];
         let mut values = values.iter().cycle();
@@ -114,11 +116,12 @@ impl Replay {
         topic
     }
 
-    fn create(&self, name: &str, partitions: usize, records: u64) {
+    fn create(&self, name: &str, partitions: usize, records: u64, in_turn: bool) {
         let records = records.to_string();
         let partitions = i32::try_from(partitions).unwrap();
         let new = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let new = new.set(topics::RECORDS, &records);
+        let new = if in_turn { new.set(topics::ONE_BATCH, "yes") } else { new };
         let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
         let made = runtime().block_on(admin.create_topics([&new], &AdminOptions::new()));
         made.unwrap().remove(0).unwrap();

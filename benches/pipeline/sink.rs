@@ -29,6 +29,8 @@ const COUNTS: &str = "/-/counts";
 const SIZES: &str = "/-/sizes/";
 /// With the number of bytes a second behind it.
 const SPEED: &str = "/-/speed/";
+/// With milliseconds behind it.
+const DELAY: &str = "/-/delay/";
 /// How long bytes are late before anybody waits for it, and how often a stalled sink looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const ETAG: (&str, &str) = ("etag", "\"0123456789abcdef0123456789abcdef\"");
@@ -96,6 +98,12 @@ impl Sink {
             Speed::Stalled => 0,
         };
         ureq::get(format!("{}{SPEED}{bytes_per_s}", self.endpoint())).call().unwrap();
+    }
+
+    /// How long each answer about an object takes from now on.
+    pub fn answer_in(&self, delay: Duration) {
+        let millis = delay.as_millis();
+        ureq::get(format!("{}{DELAY}{millis}", self.endpoint())).call().unwrap();
     }
 
     /// Objects of a topic that became visible.
@@ -185,17 +193,26 @@ pub fn serve() {
 /// Takes bytes no faster than it is told to.
 struct Pace {
     bytes_per_s: AtomicU64,
+    delay_ms: AtomicU64,
     /// When everything taken so far may have been there.
     due: Mutex<Instant>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { bytes_per_s: AtomicU64::new(u64::MAX), due: Mutex::new(Instant::now()) }
+        let (bytes_per_s, delay_ms) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
+        Self { bytes_per_s, delay_ms, due: Mutex::new(Instant::now()) }
     }
 }
 
 impl Pace {
+    async fn answered(&self) {
+        let delay_ms = self.delay_ms.load(Ordering::Relaxed);
+        if delay_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+        }
+    }
+
     async fn taken(&self, bytes: usize) {
         while self.bytes_per_s.load(Ordering::Relaxed) == 0 {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -249,6 +266,10 @@ async fn answer(State((seen, pace)): State<Shared>, request: Request) -> Respons
         pace.bytes_per_s.store(bytes_per_s.parse().unwrap(), Ordering::Relaxed);
         return StatusCode::NO_CONTENT.into_response();
     }
+    if let Some(delay_ms) = path.strip_prefix(DELAY) {
+        pace.delay_ms.store(delay_ms.parse().unwrap(), Ordering::Relaxed);
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let query = head.uri.query().unwrap_or_default().to_owned();
     let asked = match head.method {
         Method::PUT if query.contains("partNumber=") => Asked::Part,
@@ -257,6 +278,7 @@ async fn answer(State((seen, pace)): State<Shared>, request: Request) -> Respons
         _ => Asked::Other,
     };
     let bytes = discard(body, &pace).await;
+    pace.answered().await;
     seen.lock().unwrap().count(&path, asked, bytes);
     match head.method {
         Method::PUT => [ETAG].into_response(),

@@ -21,11 +21,13 @@ pub struct Log {
     records: i64,
     /// Records to give in all, rounded up to a whole batch; 0 gives one round.
     wanted: i64,
+    /// A read gives one batch.
+    gives_one: bool,
 }
 
 impl Log {
-    pub fn new(wanted: i64) -> Self {
-        Self { wanted, ..Self::default() }
+    pub fn new(wanted: i64, gives_one: bool) -> Self {
+        Self { wanted, gives_one, ..Self::default() }
     }
 
     /// Takes what a producer sent; returns the offset of its first record.
@@ -61,6 +63,7 @@ impl Log {
         let (mut round, within) = (offset / self.records, offset % self.records);
         let mut index = self.batches.partition_point(|(start, _)| *start <= within) - 1;
         let before = into.len();
+        let bytes_max = if self.gives_one { 0 } else { bytes_max };
         loop {
             let (start, batch) = &self.batches[index];
             let base = round * self.records + start;

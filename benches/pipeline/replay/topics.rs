@@ -33,6 +33,9 @@ use super::log::Log;
 
 /// The setting of a topic that says how many records each of its partitions gives.
 pub const RECORDS: &str = "replay.records";
+/// The setting of a topic of which a fetch gives one batch of a partition, as one finds that many
+/// partitions take records at the same pace.
+pub const ONE_BATCH: &str = "replay.one.batch";
 /// The only broker.
 pub const BROKER: BrokerId = BrokerId(1);
 const EMPTY_FETCH: Duration = Duration::from_millis(10);
@@ -53,10 +56,13 @@ impl Topics {
 
     pub fn create(&mut self, request: &CreateTopicsRequest) -> CreateTopicsResponse {
         let results = request.topics.iter().map(|topic| {
-            let wanted = topic.configs.iter().find(|config| config.name.as_str() == RECORDS);
-            let wanted = wanted.and_then(|config| config.value.as_ref());
-            let wanted = wanted.map_or(0, |records| records.as_str().parse().unwrap());
-            let partitions = (0..topic.num_partitions).map(|_| Log::new(wanted));
+            let setting = |name: &str| {
+                let found = topic.configs.iter().find(|config| config.name.as_str() == name);
+                found.and_then(|config| config.value.as_ref())
+            };
+            let wanted = setting(RECORDS).map_or(0, |records| records.as_str().parse().unwrap());
+            let gives_one = setting(ONE_BATCH).is_some();
+            let partitions = (0..topic.num_partitions).map(|_| Log::new(wanted, gives_one));
             self.topics.insert(topic.name.clone(), partitions.collect());
             CreatableTopicResult::default().with_name(topic.name.clone())
         });
