@@ -116,7 +116,7 @@ const SIXTEEN: Shape = Shape {
     partitions: 16,
     ..Shape::new("memory, 16 open objects", Kind::Pin)
 };
-const SIXTEEN_LIMIT_MIB: u64 = 128;
+const SIXTEEN_LIMIT_MIB: u64 = 96;
 
 fn main() {
     let arguments = Arguments::parse();

@@ -26,23 +26,20 @@ impl Bench<'_> {
         let bytes = self.arguments.gigabytes * 0.75e9;
         let even = "open objects, even";
         if self.wants(even) {
-            let topic = self.routes("even", PARTITIONS, bytes, true);
+            let topic = self.routes("even", (PARTITIONS, HOURS), bytes);
             self.one_open(even, &[topic]);
         }
         let skewed = "open objects, 1 % with 90 %";
         if self.wants(skewed) {
-            let hot = self.routes("hot", HOT, bytes * 0.9, false);
-            let cold = self.routes("cold", PARTITIONS - HOT, bytes * 0.1, true);
+            let hot = self.routes("hot", (HOT, HOURS), bytes * 0.9);
+            let cold = self.routes("cold", (PARTITIONS - HOT, 1), bytes * 0.1);
             self.one_open(skewed, &[hot, cold]);
         }
     }
 
-    fn routes(&self, name: &str, partitions: usize, bytes: f64, in_turn: bool) -> Topic {
-        self.replay.fill_hours(
-            &unique(name),
-            Routes { partitions, hours: HOURS, in_turn },
-            bytes as u64,
-        )
+    fn routes(&self, name: &str, (partitions, batch_records): (usize, usize), bytes: f64) -> Topic {
+        let routes = Routes { partitions, hours: HOURS, batch_records };
+        self.replay.fill_hours(&unique(name), routes, bytes as u64)
     }
 
     fn one_open(&self, name: &str, topics: &[Topic]) {

@@ -35,13 +35,14 @@ const ANSWER_IN: Duration = Duration::from_secs(30);
 /// How a topic's batches are compressed: librdkafka's word.
 pub type Codec = &'static str;
 
-/// A topic of which each partition has a route for each hour of a day.
+/// A topic of which each partition has a route for each hour of a day. It is read in step with the
+/// others of its kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Routes {
     pub partitions: usize,
     pub hours: usize,
-    /// Its partitions are read in turn, a batch of each, and not one after the other.
-    pub in_turn: bool,
+    /// Of Kafka's batches, which are given whole.
+    pub batch_records: usize,
 }
 
 /// The broker as its parent sees it.
@@ -69,7 +70,7 @@ impl Replay {
         let round_bytes: usize = values.iter().map(Vec::len).sum();
         let rounds = value_bytes as f64 / round_bytes as f64;
         let wanted = rounds * values.len() as f64 / partitions as f64;
-        self.create(name, partitions, wanted as u64, false);
+        self.create(name, partitions, wanted as u64, None);
         let mut config = self.client();
         config.set("compression.type", codec);
         let lengths = produce(&config, name, partitions, &values);
@@ -80,12 +81,14 @@ impl Replay {
     pub fn fill_hours(&self, name: &str, routes: Routes, value_bytes: u64) -> Topic {
         const ROUNDS: usize = 2;
         const HOUR_MS: i64 = 3_600_000;
-        let Routes { partitions, hours, in_turn } = routes;
+        let Routes { partitions, hours, batch_records } = routes;
         let values = values(Kind::Pin);
         let mean = values.iter().map(Vec::len).sum::<usize>() as f64 / values.len() as f64;
         let wanted = value_bytes as f64 / mean / partitions as f64;
-        self.create(name, partitions, wanted.ceil() as u64, in_turn);
-        let producer = producer(&self.client());
+        self.create(name, partitions, wanted.ceil() as u64, Some(topics::IN_STEP));
+        let mut config = self.client();
+        config.set("batch.num.messages", batch_records.to_string());
+        let producer = producer(&config);
         let mut lengths = vec![Vec::new(); partitions];
         let mut values = values.iter().cycle();
         for (partition, lengths) in lengths.iter_mut().enumerate() {
@@ -116,12 +119,12 @@ impl Replay {
         topic
     }
 
-    fn create(&self, name: &str, partitions: usize, records: u64, in_turn: bool) {
+    fn create(&self, name: &str, partitions: usize, records: u64, setting: Option<&str>) {
         let records = records.to_string();
         let partitions = i32::try_from(partitions).unwrap();
         let new = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let new = new.set(topics::RECORDS, &records);
-        let new = if in_turn { new.set(topics::ONE_BATCH, "yes") } else { new };
+        let new = setting.into_iter().fold(new, |new, setting| new.set(setting, "yes"));
         let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
         let made = runtime().block_on(admin.create_topics([&new], &AdminOptions::new()));
         made.unwrap().remove(0).unwrap();

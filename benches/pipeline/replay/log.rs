@@ -21,13 +21,25 @@ pub struct Log {
     records: i64,
     /// Records to give in all, rounded up to a whole batch; 0 gives one round.
     wanted: i64,
-    /// A read gives one batch.
-    gives_one: bool,
+    /// Whether it gives no more than its share of what all such partitions have given.
+    is_in_step: bool,
+    /// Where a reader asked last.
+    position: i64,
 }
 
 impl Log {
-    pub fn new(wanted: i64, gives_one: bool) -> Self {
-        Self { wanted, gives_one, ..Self::default() }
+    pub fn new(wanted: i64, is_in_step: bool) -> Self {
+        Self { wanted, is_in_step, ..Self::default() }
+    }
+
+    /// Notes where a reader is.
+    pub fn is_asked_at(&mut self, offset: i64) {
+        self.position = offset;
+    }
+
+    /// Returns how much of it was read, from 0 to 1; none if it waits for no other.
+    pub fn done(&self) -> Option<f64> {
+        self.is_in_step.then(|| self.position as f64 / self.end() as f64)
     }
 
     /// Takes what a producer sent; returns the offset of its first record.
@@ -54,16 +66,16 @@ impl Log {
     }
 
     /// Appends batches from the one on that holds `offset`: whole ones, at least one, no more than
-    /// `bytes_max` otherwise.
-    pub fn read(&self, offset: i64, bytes_max: usize, into: &mut BytesMut) {
-        let end = self.end();
+    /// `bytes_max` otherwise; none from beyond its `share` if it is in step with others.
+    pub fn read(&self, offset: i64, (bytes_max, share): (usize, f64), into: &mut BytesMut) {
+        let share = if self.is_in_step { share.min(1.0) } else { 1.0 };
+        let end = (self.end() as f64 * share).ceil() as i64;
         if offset < 0 || offset >= end {
             return;
         }
         let (mut round, within) = (offset / self.records, offset % self.records);
         let mut index = self.batches.partition_point(|(start, _)| *start <= within) - 1;
         let before = into.len();
-        let bytes_max = if self.gives_one { 0 } else { bytes_max };
         loop {
             let (start, batch) = &self.batches[index];
             let base = round * self.records + start;

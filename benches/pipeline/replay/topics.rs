@@ -33,9 +33,11 @@ use super::log::Log;
 
 /// The setting of a topic that says how many records each of its partitions gives.
 pub const RECORDS: &str = "replay.records";
-/// The setting of a topic of which a fetch gives one batch of a partition, as one finds that many
-/// partitions take records at the same pace.
-pub const ONE_BATCH: &str = "replay.one.batch";
+/// The setting of topics whose partitions all come to their ends together, as if each was written to
+/// all the time, some more than others.
+pub const IN_STEP: &str = "replay.in.step";
+/// How far one of them may be ahead of the slowest, as a part of each.
+const AHEAD_MAX: f64 = 0.02;
 /// The only broker.
 pub const BROKER: BrokerId = BrokerId(1);
 const EMPTY_FETCH: Duration = Duration::from_millis(10);
@@ -61,8 +63,8 @@ impl Topics {
                 found.and_then(|config| config.value.as_ref())
             };
             let wanted = setting(RECORDS).map_or(0, |records| records.as_str().parse().unwrap());
-            let gives_one = setting(ONE_BATCH).is_some();
-            let partitions = (0..topic.num_partitions).map(|_| Log::new(wanted, gives_one));
+            let is_in_step = setting(IN_STEP).is_some();
+            let partitions = (0..topic.num_partitions).map(|_| Log::new(wanted, is_in_step));
             self.topics.insert(topic.name.clone(), partitions.collect());
             CreatableTopicResult::default().with_name(topic.name.clone())
         });
@@ -139,7 +141,15 @@ impl Topics {
         ProduceResponse::default().with_responses(topics.collect())
     }
 
-    fn fetch(&self, request: &FetchRequest) -> (FetchResponse, usize) {
+    fn fetch(&mut self, request: &FetchRequest) -> (FetchResponse, usize) {
+        for topic in &request.topics {
+            let logs = self.topics.get_mut(&topic.topic).unwrap();
+            for asked in &topic.partitions {
+                logs[usize::try_from(asked.partition).unwrap()].is_asked_at(asked.fetch_offset);
+            }
+        }
+        let done = self.topics.values().flatten().filter_map(Log::done);
+        let share = done.fold(1.0, f64::min) + AHEAD_MAX;
         let mut bytes = 0;
         let bytes_max = usize::try_from(request.max_bytes).unwrap();
         let topics = request.topics.iter().map(|topic| {
@@ -149,7 +159,7 @@ impl Topics {
                 let mut records = BytesMut::new();
                 if bytes < bytes_max {
                     let max = partition_max.min(bytes_max - bytes);
-                    log.read(asked.fetch_offset, max, &mut records);
+                    log.read(asked.fetch_offset, (max, share), &mut records);
                 }
                 bytes += records.len();
                 PartitionData::default()
