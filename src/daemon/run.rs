@@ -180,7 +180,8 @@ pub fn run_at(
     let mut parts = Parts::start(settings, clock, place)?;
     watcher.listening(parts.address);
     let (status, metrics) = (parts.status.clone(), parts.metrics.clone());
-    let watch = Watch::start(Told { notify: notify.clone(), status, metrics, clock })?;
+    let told = Told { notify: notify.clone(), status, metrics, clock };
+    let watch = Watch::start(told, parts.budget.clone())?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         group = %parts.settings.kafka.group_id,

@@ -21,8 +21,11 @@ const PARTS_PER_DOUBLING: u32 = 2_000;
 /// Buffers grow by doubling up to here, then to `LARGE`, then to a part.
 const DOUBLED_UP_TO: usize = 512 << 10;
 const LARGE: usize = 2 << 20;
-/// ... or by this share of what they have.
+/// ... or by this share of what they have, to one of as many sizes a doubling: blocks of few sizes
+/// fit again, and leave no holes.
 const TIGHT: usize = 8;
+/// Where sizes begin.
+const LEAST: usize = 64;
 /// What an object costs beside its buffers: its route, its key, its entries in maps.
 pub(super) const OBJECT_OVERHEAD_BYTES: usize = 512;
 
@@ -219,9 +222,16 @@ impl ObjectBuffer {
     /// would be taken again by the next records, of every object at once.
     pub(super) fn shrink(&mut self) {
         self.is_tight = true;
-        self.frame.shrink_to_fit();
-        self.stored.shrink_to_fit();
+        for buffer in [&mut self.frame, &mut self.stored] {
+            buffer.shrink_to(if buffer.is_empty() { 0 } else { rounded_up(buffer.len()) });
+        }
     }
+}
+
+/// Returns the next of the sizes that buffers have while memory is tight.
+fn rounded_up(bytes: usize) -> usize {
+    let bytes = bytes.max(LEAST);
+    bytes.next_multiple_of((1 << bytes.ilog2()) / TIGHT)
 }
 
 /// Makes room for `more` bytes in a buffer that moves on when it has `full` of them: by doubling
@@ -235,7 +245,7 @@ fn make_room(buffer: &mut Vec<u8>, more: usize, (full, is_tight): (usize, bool))
     }
     let most = full.saturating_add(full / 16);
     let step = if is_tight {
-        needed + needed / TIGHT
+        rounded_up(needed + needed / TIGHT)
     } else if needed <= DOUBLED_UP_TO {
         needed.next_power_of_two()
     } else if needed <= LARGE {
@@ -292,12 +302,21 @@ mod tests {
     fn an_object_holds_its_buffers_its_names_and_a_little_more() {
         let mut buffer = buffer(Compression::Gzip, 1_000);
         buffer.shrink();
-        assert_eq!(buffer.held_bytes(), 8 * 1_000 + NAME_BYTES + OBJECT_OVERHEAD_BYTES);
+        assert_eq!(buffer.held_bytes(), 8 * 1_024 + NAME_BYTES + OBJECT_OVERHEAD_BYTES);
         buffer.compress(Compression::Gzip, &mut Compressors::new());
         buffer.shrink();
         let stored = usize::try_from(buffer.stored_bytes()).unwrap();
         assert!((20..200).contains(&stored), "{stored}");
-        assert_eq!(buffer.held_bytes(), stored + NAME_BYTES + OBJECT_OVERHEAD_BYTES);
+        assert_eq!(buffer.held_bytes(), rounded_up(stored) + NAME_BYTES + OBJECT_OVERHEAD_BYTES);
+    }
+
+    #[test]
+    fn tight_buffers_are_of_eight_sizes_a_doubling() {
+        for (bytes, rounded) in
+            [(1, 64), (64, 64), (65, 72), (1_000, 1_024), (1_025, 1_152), (70_000, 73_728)]
+        {
+            assert_eq!(rounded_up(bytes), rounded);
+        }
     }
 
     #[test]

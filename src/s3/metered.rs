@@ -39,13 +39,14 @@ impl Metered {
         Self { inner, requests, throttle, observer }
     }
 
-    /// A request about one object: it waits for its turn below the object's prefix.
+    /// A request about one object: it waits for its turn below the object's prefix. It is made only
+    /// then: requests that wait are many, and each takes kilobytes.
     fn in_turn<'a, T: Send + 'a>(
         &'a self,
         operation: Operation,
         key: &'a ObjectKey,
         body_bytes: usize,
-        request: StoreFuture<'a, T>,
+        request: impl FnOnce() -> StoreFuture<'a, T> + Send + 'a,
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
             let turn = self.throttle.turn(self.bucket(), key).await;
@@ -63,13 +64,13 @@ impl Metered {
         &'a self,
         operation: Operation,
         body_bytes: usize,
-        request: StoreFuture<'a, T>,
+        request: impl FnOnce() -> StoreFuture<'a, T> + Send + 'a,
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
             // nobody closes the semaphore; without a permit the request would still be right
             let _permit = self.requests.acquire().await;
             let started = Instant::now();
-            let result = request.await;
+            let result = request().await;
             let outcome = result.as_ref().map(|_value| ()).map_err(|error: &StoreError| error.kind);
             let duration = started.elapsed();
             self.observer.request(&Request { operation, outcome, duration, body_bytes });
@@ -88,23 +89,23 @@ impl ObjectStore for Metered {
     }
 
     fn put<'a>(&'a self, put: Put<'a>) -> StoreFuture<'a, Etag> {
-        self.in_turn(Operation::Put, put.key, put.body.len(), self.inner.put(put))
+        self.in_turn(Operation::Put, put.key, put.body.len(), move || self.inner.put(put))
     }
 
     fn head<'a>(&'a self, key: &'a ObjectKey) -> StoreFuture<'a, Found> {
-        self.in_turn(Operation::Head, key, 0, self.inner.head(key))
+        self.in_turn(Operation::Head, key, 0, || self.inner.head(key))
     }
 
     fn get<'a>(&'a self, key: &'a ObjectKey, bytes_max: usize) -> StoreFuture<'a, Got> {
-        self.in_turn(Operation::Get, key, 0, self.inner.get(key, bytes_max))
+        self.in_turn(Operation::Get, key, 0, move || self.inner.get(key, bytes_max))
     }
 
     fn get_range<'a>(&'a self, key: &'a ObjectKey, range: ByteRange) -> StoreFuture<'a, Got> {
-        self.measured(Operation::Get, 0, self.inner.get_range(key, range))
+        self.measured(Operation::Get, 0, move || self.inner.get_range(key, range))
     }
 
     fn create_upload<'a>(&'a self, target: &'a Target) -> StoreFuture<'a, UploadId> {
-        self.in_turn(Operation::CreateUpload, &target.key, 0, self.inner.create_upload(target))
+        self.in_turn(Operation::CreateUpload, &target.key, 0, || self.inner.create_upload(target))
     }
 
     fn upload_part<'a>(
@@ -115,7 +116,7 @@ impl ObjectStore for Metered {
         body: Bytes,
     ) -> StoreFuture<'a, StoredPart> {
         let body_bytes = body.len();
-        let request = self.inner.upload_part(key, upload, number, body);
+        let request = move || self.inner.upload_part(key, upload, number, body);
         self.in_turn(Operation::UploadPart, key, body_bytes, request)
     }
 
@@ -126,12 +127,12 @@ impl ObjectStore for Metered {
         parts: &'a [StoredPart],
         condition: Condition,
     ) -> StoreFuture<'a, Etag> {
-        let request = self.inner.complete_upload(key, upload, parts, condition);
+        let request = move || self.inner.complete_upload(key, upload, parts, condition);
         self.in_turn(Operation::CompleteUpload, key, 0, request)
     }
 
     fn abort_upload<'a>(&'a self, key: &'a ObjectKey, upload: &'a UploadId) -> StoreFuture<'a, ()> {
-        self.measured(Operation::AbortUpload, 0, self.inner.abort_upload(key, upload))
+        self.measured(Operation::AbortUpload, 0, || self.inner.abort_upload(key, upload))
     }
 
     fn list_uploads<'a>(
@@ -139,11 +140,11 @@ impl ObjectStore for Metered {
         prefix: &'a str,
         from: Option<&'a str>,
     ) -> StoreFuture<'a, Page<ListedUpload>> {
-        self.measured(Operation::ListUploads, 0, self.inner.list_uploads(prefix, from))
+        self.measured(Operation::ListUploads, 0, move || self.inner.list_uploads(prefix, from))
     }
 
     fn delete<'a>(&'a self, key: &'a ObjectKey) -> StoreFuture<'a, ()> {
-        self.measured(Operation::Delete, 0, self.inner.delete(key))
+        self.measured(Operation::Delete, 0, || self.inner.delete(key))
     }
 
     fn list<'a>(
@@ -152,10 +153,10 @@ impl ObjectStore for Metered {
         from: Option<&'a str>,
         count_max: u16,
     ) -> StoreFuture<'a, Page<ListedObject>> {
-        self.measured(Operation::List, 0, self.inner.list(prefix, from, count_max))
+        self.measured(Operation::List, 0, move || self.inner.list(prefix, from, count_max))
     }
 
     fn head_bucket(&self) -> StoreFuture<'_, ()> {
-        self.measured(Operation::HeadBucket, 0, self.inner.head_bucket())
+        self.measured(Operation::HeadBucket, 0, || self.inner.head_bucket())
     }
 }

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::{Brokers, Place, RunError};
 use crate::config::{Limits, Settings, Start};
-use crate::daemon::budget::Budget;
+use crate::daemon::budget::{Budget, BudgetOptions};
 use crate::daemon::clock::Clock;
 use crate::daemon::connect::{protocol, s3_options};
 use crate::daemon::gate::Gate;
@@ -35,6 +35,8 @@ use crate::s3::{
 const FRAME_BYTES: usize = 1024 * 1024;
 /// Uploads, HTTP and claims: they wait, they do not compute.
 const RUNTIME_THREADS: usize = 2;
+/// What an upload was seen to take beside its body.
+const UPLOAD_BYTES: u64 = 6 << 10;
 /// Aborting what is unfinished at the end.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
@@ -57,6 +59,7 @@ pub(super) struct Parts {
     pub(super) workers: Vec<WorkerThread>,
     pub(super) address: SocketAddr,
     /// A broker has answered once; from then on they are waited for.
+    pub(super) budget: Budget,
     pub(super) is_kafka_reached: bool,
     settler_thread: Option<JoinHandle<()>>,
     http: Option<HttpServer>,
@@ -117,7 +120,7 @@ impl Parts {
             settler: settler.clone(),
             uploads,
             stores,
-            budget,
+            budget: budget.clone(),
             metrics: metrics.clone(),
             status: status.clone(),
             frame_bytes: FRAME_BYTES,
@@ -133,6 +136,7 @@ impl Parts {
             settler,
             workers,
             address,
+            budget,
             is_kafka_reached: false,
             settler_thread: Some(settler_thread),
             http: Some(http),
@@ -186,8 +190,12 @@ impl Parts {
 /// What batches and uploads may take: librdkafka keeps to its share by itself.
 pub(in crate::daemon) fn budget(limits: &Limits) -> Budget {
     let workers = u64::try_from(limits.workers.get()).unwrap_or(u64::MAX);
-    let prefetch = limits.prefetch_bytes_per_worker() * workers;
-    Budget::new(limits.memory_bytes.saturating_sub(prefetch), limits.open_objects)
+    Budget::new(BudgetOptions {
+        limit_bytes: limits.memory_bytes,
+        prefetch_bytes: limits.prefetch_bytes_per_worker() * workers,
+        upload_bytes: UPLOAD_BYTES,
+        objects_max: limits.open_objects,
+    })
 }
 
 fn settler_options(settings: &Arc<Settings>, brokers: Brokers) -> SettlerOptions {

@@ -1,7 +1,9 @@
-//! What is told about the daemon each second, whatever its other threads wait for.
+//! What is told about the daemon each second, whatever its other threads wait for, and how much
+//! memory it has.
 //!
 //! It owns: a thread of its own, because the polling thread waits inside rebalances for minutes
-//! and still makes progress. It does not own: what health and readiness mean (`status`).
+//! and still makes progress. It does not own: what health and readiness mean (`status`), what follows
+//! from the memory (`budget`).
 
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -11,6 +13,7 @@ use tracing::info;
 
 use super::RunError;
 use super::parts::spawn;
+use crate::daemon::budget::Budget;
 use crate::daemon::clock::Clock;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notify;
@@ -39,12 +42,15 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(told: Told) -> Result<Self, RunError> {
+    pub(super) fn start(told: Told, budget: Budget) -> Result<Self, RunError> {
         let (stop, stopped) = sync_channel(1);
         let thread = spawn("sluice-watch", move || {
             let mut is_ready = false;
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                 is_ready = told.tell(is_ready);
+                if let Some(resident_bytes) = resident_bytes() {
+                    budget.has_resident(resident_bytes);
+                }
                 give_memory_back();
             }
         })?;
@@ -74,5 +80,28 @@ impl Told {
             notify.ready();
         }
         is_ready
+    }
+}
+
+/// Returns what the process has in memory; none where the system does not say so (proc(5)).
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_system_says_what_is_in_memory() {
+        let before = resident_bytes().unwrap();
+        let block = vec![1_u8; 64 << 20];
+        let with_block = resident_bytes().unwrap();
+        assert!(with_block > before + (32 << 20), "{before} {with_block}");
+        drop(std::hint::black_box(block));
     }
 }

@@ -18,7 +18,7 @@ use super::coordinator::{InstanceId, Todo};
 use super::seen::Scenario;
 use super::wire::Wire;
 use crate::config::Settings;
-use crate::daemon::budget::Budget;
+use crate::daemon::budget::{Budget, BudgetOptions};
 use crate::daemon::clock::Clock;
 use crate::daemon::connect::protocol;
 use crate::daemon::gate::{Gate, Order as GateOrder};
@@ -127,7 +127,13 @@ impl Instance {
             settler: Settler::new(sender),
             uploads,
             stores: Arc::clone(&stores),
-            budget: Budget::new(memory_bytes, 10_000),
+            budget: Budget::new(BudgetOptions {
+                // Half of it is used, since nobody looks at the memory of this process.
+                limit_bytes: 2 * memory_bytes,
+                prefetch_bytes: 0,
+                upload_bytes: 0,
+                objects_max: 10_000,
+            }),
             metrics,
             status: status.clone(),
             frame_bytes: 64,

@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 use super::slot::{Slot, State};
 use super::*;
 use crate::config::{FileText, Sources, load};
+use crate::daemon::budget::BudgetOptions;
 use crate::daemon::connect::s3_options;
 use crate::daemon::mailbox::Mail;
 use crate::daemon::metrics::PartitionSeries;
@@ -108,7 +109,12 @@ impl Rig {
         let address = gate.assign(&pin(), &mailbox);
         let told =
             (metrics.worker_started(0), status.loop_started(LoopName::Worker(0), clock.uptime()));
-        let budget = Budget::new(1 << 30, 1_000);
+        let budget = Budget::new(BudgetOptions {
+            limit_bytes: 1 << 30,
+            prefetch_bytes: 0,
+            upload_bytes: 0,
+            objects_max: 1_000,
+        });
         let around = Surroundings {
             settings,
             clock,
