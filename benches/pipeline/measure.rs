@@ -109,8 +109,7 @@ impl<'a> Bench<'a> {
             let names: Vec<String> = (0..*topics)
                 .map(|index| {
                     let kind = Kind::ALL[index];
-                    let name =
-                        format!("small-{partitions}-{}-{}", delay.as_millis(), kind.as_str());
+                    let name = unique(kind.as_str());
                     // More than is read meanwhile.
                     let bytes = if kind == Kind::Pin { 85_000_000 } else { 12_000_000 };
                     fill(self.kafka(), &name, kind, *partitions, bytes).name
