@@ -35,6 +35,7 @@ use crate::model::{ClusterId, GroupId, Offset, TopicId, TopicPartition, Uptime};
 use crate::s3::{Claim, Claims, Etag};
 
 use decide::{Asked, decide};
+use edges::Together;
 pub(super) use orders::{Look, Order, Request, Settler};
 use silence::Silence;
 
@@ -96,6 +97,8 @@ pub(super) struct SettlerLoop {
     look_at: Uptime,
     /// Until then no question is asked about many partitions at once.
     one_by_one_until: Uptime,
+    /// Questions about many partitions that failed in turn.
+    unanswered_together: u32,
     latest: latest::Latest,
     said: Said,
     silence: Silence,
@@ -122,6 +125,7 @@ impl SettlerLoop {
             watched: BTreeMap::new(),
             look_at: Uptime::ZERO.after(WATCH),
             one_by_one_until: Uptime::ZERO,
+            unanswered_together: 0,
             latest: latest::Latest::default(),
             said: Said::default(),
             silence: Silence::default(),
@@ -251,7 +255,7 @@ impl SettlerLoop {
     /// Kafka did not answer.
     fn settle_one(
         &mut self,
-        (admin, starts): (&Admin, &BTreeMap<TopicPartition, Offset>),
+        (admin, starts): (&Admin, &Together<Offset>),
         source: Source,
         request: Request,
     ) -> Option<Request> {
@@ -301,13 +305,11 @@ impl SettlerLoop {
     /// Where a partition starts that the group has never committed for.
     fn first_start(
         &mut self,
-        (admin, starts): (&Admin, &BTreeMap<TopicPartition, Offset>),
+        (admin, starts): (&Admin, &Together<Offset>),
         source: &Source,
     ) -> Option<Offset> {
-        let known = starts.get(&source.partition);
-        let low = known
-            .map_or_else(|| admin.watermarks(&source.partition).map(|at| at.low), |at| Ok(*at));
-        let low = match low {
+        let ask = || admin.watermarks(&source.partition).map(|at| at.low);
+        let low = match starts.of(&source.partition, ask)? {
             Ok(low) => low,
             Err(error) => {
                 if self.said.may_say("log start") {

@@ -144,24 +144,25 @@ impl Admin {
         answer.map(|(low, high)| Watermarks { low, high }).map_err(AdminError::Refused)
     }
 
-    /// Returns where logs begin, of those partitions that were answered.
+    /// Returns where logs begin, or what was said instead, of those partitions that were answered.
     pub fn log_starts(
         &self,
         partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, Offset>, AdminError> {
+    ) -> Result<BTreeMap<TopicPartition, Result<Offset, ErrorCode>>, AdminError> {
         self.edges(partitions, Edge::Start)
     }
 
-    /// Returns how far logs reach, of those partitions that were answered.
+    /// Returns how far logs reach, or what was said instead, of those partitions that were answered.
     pub fn watermarks_of(
         &self,
         partitions: &[TopicPartition],
-    ) -> Result<BTreeMap<TopicPartition, Watermarks>, AdminError> {
+    ) -> Result<BTreeMap<TopicPartition, Result<Watermarks, ErrorCode>>, AdminError> {
         let mut ends = self.edges(partitions, Edge::End)?;
         let starts = self.log_starts(partitions)?.into_iter();
         let both = starts.filter_map(|(partition, low)| {
             let high = ends.remove(&partition)?;
-            Some((partition, Watermarks { low, high }))
+            let both = low.and_then(|low| Ok(Watermarks { low, high: high? }));
+            Some((partition, both))
         });
         Ok(both.collect())
     }
@@ -170,13 +171,13 @@ impl Admin {
         &self,
         partitions: &[TopicPartition],
         edge: Edge,
-    ) -> Result<BTreeMap<TopicPartition, Offset>, AdminError> {
+    ) -> Result<BTreeMap<TopicPartition, Result<Offset, ErrorCode>>, AdminError> {
         if partitions.is_empty() {
             return Ok(BTreeMap::new());
         }
         let answers = self.client.log_edges(partitions, edge, self.timeout);
         let answers = answers.map_err(AdminError::Refused)?.into_iter();
-        Ok(answers.filter_map(|edge| Some((edge.partition, edge.offset.ok()?))).collect())
+        Ok(answers.map(|edge| (edge.partition, edge.offset)).collect())
     }
 
     /// Returns the value of a setting of the brokers; none if they do not say it.

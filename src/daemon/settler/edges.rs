@@ -10,11 +10,45 @@ use tracing::{debug, warn};
 use super::{SettlerLoop, WATCH};
 use crate::daemon::mailbox::Mail;
 use crate::kafka::admin::{Admin, AdminError};
+use crate::kafka::ffi::ErrorCode;
 use crate::model::{Offset, TopicPartition};
+
+/// Questions about many partitions that may fail in turn: a new topic's leaders are not there at once.
+const UNANSWERED_MAX: u32 = 2;
+
+type Answers<T> = BTreeMap<TopicPartition, Result<T, ErrorCode>>;
+
+/// What one question about many partitions brought.
+#[derive(Debug)]
+pub(super) enum Together<T> {
+    /// Each is asked about alone.
+    NotAsked,
+    /// All wait for the next round.
+    Unanswered,
+    Answered(Answers<T>),
+}
+
+impl<T: Copy> Together<T> {
+    /// Returns the answer about one partition, which may be to ask about it alone; none if it waits.
+    pub(super) fn of(
+        &self,
+        partition: &TopicPartition,
+        ask: impl FnOnce() -> Result<T, AdminError>,
+    ) -> Option<Result<T, AdminError>> {
+        match self {
+            Self::NotAsked => Some(ask()),
+            Self::Unanswered => None,
+            Self::Answered(answers) => Some(match answers.get(partition) {
+                Some(answer) => answer.map_err(AdminError::Refused),
+                None => ask(),
+            }),
+        }
+    }
+}
 
 impl SettlerLoop {
     /// Returns where the logs begin of what waits and was never committed, as far as it was answered.
-    pub(super) fn log_starts(&mut self, admin: &Admin) -> BTreeMap<TopicPartition, Offset> {
+    pub(super) fn log_starts(&mut self, admin: &Admin) -> Together<Offset> {
         let never = self.waiting.iter().filter(|request| {
             request.committed.as_ref().is_some_and(|committed| committed.offset.is_none())
         });
@@ -34,7 +68,9 @@ impl SettlerLoop {
             if !is_answered {
                 return true; // each question waits for long, and settling waits behind them
             }
-            let found = known.get(partition).map_or_else(|| admin.watermarks(partition), |at| Ok(*at));
+            let Some(found) = known.of(partition, || admin.watermarks(partition)) else {
+                return true;
+            };
             match found {
                 Ok(found) => {
                     let (address, low, high) = (*address, found.low, found.high);
@@ -53,19 +89,31 @@ impl SettlerLoop {
     }
 
     /// Asks for all of them, or for none: for one partition there is nothing to gain, and one without
-    /// a leader holds up the question for all, which is therefore not repeated for a while.
+    /// a leader holds up the question for all, which after a few is therefore not repeated for a while.
     fn all_at_once<T>(
         &mut self,
         partitions: &[TopicPartition],
-        ask: impl FnOnce(&[TopicPartition]) -> Result<BTreeMap<TopicPartition, T>, AdminError>,
-    ) -> BTreeMap<TopicPartition, T> {
+        ask: impl FnOnce(&[TopicPartition]) -> Result<Answers<T>, AdminError>,
+    ) -> Together<T> {
         if partitions.len() < 2 || self.clock.uptime() < self.one_by_one_until {
-            return BTreeMap::new();
+            return Together::NotAsked;
         }
-        ask(partitions).unwrap_or_else(|error| {
-            debug!(%error, "partitions are asked about one by one");
-            self.one_by_one_until = self.clock.uptime().after(WATCH);
-            BTreeMap::new()
-        })
+        match ask(partitions) {
+            Ok(answers) => {
+                self.unanswered_together = 0;
+                Together::Answered(answers)
+            }
+            Err(error) if self.unanswered_together < UNANSWERED_MAX => {
+                debug!(%error, "partitions are asked about together again");
+                self.unanswered_together += 1;
+                Together::Unanswered
+            }
+            Err(error) => {
+                debug!(%error, "partitions are asked about one by one");
+                self.unanswered_together = 0;
+                self.one_by_one_until = self.clock.uptime().after(WATCH);
+                Together::NotAsked
+            }
+        }
     }
 }
