@@ -7,7 +7,8 @@
 //!
 //! The `config` crate merges the sources into a tree, and no more: its environment reader lowers
 //! the case of names, and serde would stop at the first fault. `tree` keeps the line of every
-//! value, `unknown` finds what is no key, `kafka`, `s3`, `topic` and `process` read the rest.
+//! value, `unknown` finds what is no key, `kafka`, `s3`, `topic` and `process` read the rest, and
+//! `reload` tells what changed while the program runs.
 
 mod credentials;
 mod fault;
@@ -21,6 +22,7 @@ mod process;
 mod properties;
 mod reader;
 mod reference;
+mod reload;
 mod s3;
 mod secret;
 #[cfg(test)]
@@ -46,6 +48,7 @@ pub use process::{
 };
 pub use properties::Properties;
 pub use reference::reference;
+pub use reload::{Reloaded, Running};
 pub use s3::{CLAIMS_BYTES_MAX, PART_BYTES_MAX, PART_BYTES_MIN, S3Credentials, S3Settings};
 pub use secret::Secret;
 pub use topic::TopicSettings;

@@ -52,9 +52,26 @@ pub struct Metrics {
     memory_used: IntGauge,
     memory_limit: IntGauge,
     rebalances: IntCounter,
+    config_reloads: IntCounterVec,
     s3_requests: IntCounterVec,
     partitions: partitions::Partitions,
     workers: workers::Workers,
+}
+
+/// What became of a configuration that was read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadOutcome {
+    Taken,
+    Refused,
+}
+
+impl ReloadOutcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 impl Metrics {
@@ -102,6 +119,11 @@ impl Metrics {
             memory_used: add.gauge("memory_used_bytes", "Memory of the budget in use.")?,
             memory_limit: add.gauge("memory_limit_bytes", "The memory budget.")?,
             rebalances: add.counter("rebalances_total", "Rebalances of the consumer group.")?,
+            config_reloads: add.counters(
+                "config_reloads_total",
+                "Times that the configuration was read again while running.",
+                &["outcome"],
+            )?,
             s3_requests: add.counters(
                 "s3_requests_total",
                 "Requests to S3, each attempt counted.",
@@ -113,6 +135,9 @@ impl Metrics {
         };
         for reason in SealReason::ALL {
             metrics.sealed_batches.with_label_values(&[reason.as_str()]);
+        }
+        for outcome in [ReloadOutcome::Taken, ReloadOutcome::Refused] {
+            metrics.config_reloads.with_label_values(&[outcome.as_str()]);
         }
         Ok(metrics)
     }
@@ -147,6 +172,10 @@ impl Metrics {
 
     pub fn error_handled(&self, kind: &'static str) {
         self.errors.with_label_values(&[kind]).inc();
+    }
+
+    pub fn configuration_read(&self, outcome: ReloadOutcome) {
+        self.config_reloads.with_label_values(&[outcome.as_str()]).inc();
     }
 
     pub fn records_quarantined(&self, reason: &'static str, records: u64) {
