@@ -17,7 +17,7 @@ pub mod connect;
 mod gate;
 mod group;
 pub mod http;
-mod live;
+pub mod live;
 pub mod log;
 mod mailbox;
 pub mod metrics;

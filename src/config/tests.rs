@@ -102,8 +102,12 @@ fn a_minimal_file_gives_the_layout_of_the_incumbent() {
 #[test]
 fn the_shipped_file_loads_without_fault_or_warning() {
     let shipped = include_str!("../../connector.toml");
-    let loaded = load_text(shipped).unwrap();
-    assert_eq!(loaded, load_text(MINIMAL).unwrap());
+    let without_origins = |text: &str| {
+        let mut loaded = load_text(text).unwrap();
+        loaded.settings.shown.clear();
+        loaded
+    };
+    assert_eq!(without_origins(shipped), without_origins(MINIMAL));
 }
 
 #[test]

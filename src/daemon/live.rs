@@ -6,7 +6,7 @@ use crate::config::Settings;
 
 /// Cheap to clone; all see the same settings.
 #[derive(Clone, Debug)]
-pub(super) struct Live(Arc<RwLock<Arc<Settings>>>);
+pub struct Live(Arc<RwLock<Arc<Settings>>>);
 
 impl Live {
     pub(super) fn new(settings: Arc<Settings>) -> Self {

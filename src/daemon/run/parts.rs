@@ -82,9 +82,9 @@ impl Parts {
             PartitionSeries::Hidden
         };
         let metrics = Metrics::new(series).map_err(|_| RunError::Bug { what: "the metrics" })?;
-        let status = Status::new();
+        let (status, live) = (Status::new(), Live::new(Arc::clone(&settings)));
         let (http, address) =
-            start_http(place.listener, &settings, &runtime, (&metrics, &status), clock)?;
+            start_http(place.listener, &live, &runtime, (&metrics, &status), clock)?;
         let observer = StoreObserver { metrics: metrics.clone(), status: status.clone(), clock };
         let observer = Arc::new(observer);
         let (canceller, cancelled) = cancellation();
@@ -103,7 +103,6 @@ impl Parts {
         let waits = Waits::new(settings.limits.drain, settings.kafka.poll_interval);
         let waits = (waits, runtime.handle().clone());
         let rebalancer = Rebalancer::new(Arc::clone(&gate), waits, clock, told);
-        let live = Live::new(settings);
         let options = settler_options(&live, place.brokers);
         let (settler, settling) =
             SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);
@@ -222,11 +221,12 @@ fn start_runtime() -> Result<Runtime, RunError> {
 
 fn start_http(
     listener: TcpListener,
-    settings: &Arc<Settings>,
+    live: &Live,
     runtime: &Runtime,
     told: (&Metrics, &Status),
     clock: Clock,
 ) -> Result<(HttpServer, SocketAddr), RunError> {
+    let settings = live.get();
     let address = settings.http.listen;
     let listen = |error| RunError::Listen { address, error };
     listener.set_nonblocking(true).map_err(listen)?;
@@ -235,6 +235,7 @@ fn start_http(
         status: told.1.clone(),
         started: clock.started(),
         title: settings.kafka.group_id.as_str().into(),
+        settings: live.clone(),
     };
     let server = {
         let _inside = runtime.enter();
