@@ -7,12 +7,13 @@
 //!
 //! The `config` crate merges the sources into a tree, and no more: its environment reader lowers
 //! the case of names, and serde would stop at the first fault. `tree` keeps the line of every
-//! value, `unknown` finds what is no key, `shown` prints what holds, `kafka`, `s3`, `topic` and `process` read the rest, and
+//! value, `unknown` finds what is no key, `shown` prints what holds, `kafka`, `s3`, `topic`, `http` and `process` read the rest, and
 //! `reload` tells what changed while the program runs.
 
 mod credentials;
 mod fault;
 mod find;
+mod http;
 mod kafka;
 mod keys;
 mod nearest;
@@ -37,6 +38,7 @@ use std::num::NonZeroUsize;
 
 pub use fault::{Caution, Fault, Faults, Place, Spot, Warning};
 pub use find::{FILE_VARIABLE, FILES, FileText, find_file, read_file};
+pub use http::{Http, HttpLogin, HttpTls};
 pub use kafka::{
     AuthMethod, ClientCertificate, KafkaAuth, KafkaSettings, KafkaTls, OnLostRecords, Protocol,
     Start, Topics,
@@ -44,7 +46,7 @@ pub use kafka::{
 pub use pattern::TopicPattern;
 pub use problem::Problem;
 pub use process::{
-    Http, Limits, Log, LogFormat, MEMORY_BYTES_MIN, MEMORY_BYTES_PER_WORKER_MIN, MEMORY_PARTS_MIN,
+    Limits, Log, LogFormat, MEMORY_BYTES_MIN, MEMORY_BYTES_PER_WORKER_MIN, MEMORY_PARTS_MIN,
     OPEN_OBJECTS_MAX, PREFETCH_BYTES_MAX, WORKERS_MAX,
 };
 pub use properties::Properties;
@@ -136,7 +138,7 @@ fn settings(reader: &mut reader::Reader<'_>, sources: &Sources<'_>) -> Option<Se
     if let (Some(kafka), Some(limits)) = (&kafka, &limits) {
         properties::check_fetch(reader, &kafka.properties, limits.memory_bytes);
     }
-    let http = process::http(reader);
+    let http = http::http(reader, sources);
     let log = process::log(reader);
     let around = topic::Surroundings { store: &store, topics: topics.as_ref() };
     let per_topic = topic::read(reader, &around);

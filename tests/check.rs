@@ -107,6 +107,6 @@ fn a_page_for_every_machine_is_a_warning() {
     let set = ["--offline", "--set", "http.listen=0.0.0.0:9464"];
     let (stdout, _, code) = check(Path::new(SHIPPED), &set);
     assert_eq!(code, Some(0), "{stdout}");
-    let warning = "warn  config.file              --set: `http.listen` can be reached from other machines, and it has no login: keep it on 127.0.0.1, or behind a firewall";
+    let warning = "warn  config.file              --set: `http.listen` can be reached from other machines, and it has no login: keep it on 127.0.0.1, or set `http.auth` and `http.tls`";
     assert!(stdout.lines().any(|line| line == warning), "{stdout}");
 }

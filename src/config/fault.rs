@@ -111,9 +111,13 @@ pub enum Caution {
     )]
     SecretInArguments,
     #[error(
-        "can be reached from other machines, and it has no login: keep it on 127.0.0.1, or behind a firewall"
+        "can be reached from other machines, and it has no login: keep it on 127.0.0.1, or set `http.auth` and `http.tls`"
     )]
     ListensBeyondLoopback,
+    #[error(
+        "can be reached from other machines, which send their login in the clear: set `http.tls` too"
+    )]
+    LoginInTheClear,
     #[error(
         "sends the password in the clear without `kafka.tls.enabled`: enable it, or use `scram_sha_512`"
     )]

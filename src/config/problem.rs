@@ -83,6 +83,8 @@ pub enum Problem {
     Duplicate,
     #[error("is not `host:port`: write for example `localhost:9092`")]
     NotAServer,
+    #[error("is no user for `http.auth`: it may not be empty or have a colon (RFC 7617)")]
+    NotAUsername,
     #[error("is not an address: write an IP address and a port, as in `127.0.0.1:9464`")]
     NotAnAddress,
     #[error("is not a URL of a store: write `https://host` or `http://host:port`")]

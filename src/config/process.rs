@@ -1,15 +1,13 @@
-//! What `[limits]`, `[http]` and `[log]` mean.
+//! What `[limits]` and `[log]` mean.
 //!
-//! It owns: the typed settings of memory, threads, pages and logs, and the least memory they
+//! It owns: the typed settings of memory, threads and logs, and the least memory they
 //! need. It does not own: how memory is shared out (`daemon`).
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use config::ValueKind;
 
-use super::fault::Caution;
 use super::keys::Kind;
 use super::problem::Problem;
 use super::reader::{Found, Reader, kind_of};
@@ -53,13 +51,6 @@ impl Limits {
     pub fn spare_bytes(&self) -> u64 {
         self.memory_bytes / 4
     }
-}
-
-/// Metrics and the status page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Http {
-    pub listen: SocketAddr,
-    pub partition_metrics: bool,
 }
 
 /// What is logged, and how.
@@ -158,20 +149,6 @@ fn drain(reader: &mut Reader<'_>) -> Option<Duration> {
         reader.fault(&spot, Problem::OutOfRange { least, most });
     }
     Some(value)
-}
-
-/// Reads `[http]`.
-pub(super) fn http(reader: &mut Reader<'_>) -> Option<Http> {
-    let listen =
-        reader.parse("http.listen", |text| text.parse().map_err(|_| Problem::NotAnAddress));
-    let partition_metrics = reader.flag("http.partition_metrics");
-    let listen: SocketAddr = listen?;
-    if !listen.ip().is_loopback()
-        && let Some(found) = reader.find("http.listen")
-    {
-        reader.warn(&found.spot, Caution::ListensBeyondLoopback);
-    }
-    Some(Http { listen, partition_metrics: partition_metrics? })
 }
 
 /// Reads `[log]`.

@@ -10,6 +10,8 @@
 //! rule against slow senders, slow readers and idle ones. A scrape costs one more handshake.
 
 mod connections;
+mod login;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,9 +19,10 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -33,6 +36,9 @@ use super::status::{Health, Readiness, Status};
 use crate::model::{Timestamp, Uptime};
 
 pub use connections::{CONNECTION_TIME_MAX, CONNECTIONS_MAX, HttpServer};
+pub use tls::{Certificate, CertificateError};
+
+use login::Guard;
 
 /// Answers that are held in memory at one time. With a series per partition one has some megabytes
 /// at thousands of partitions.
@@ -59,6 +65,8 @@ pub struct Site {
     /// The first line of the page: which of several daemons this is.
     pub title: Arc<str>,
     pub settings: Live,
+    /// None: in the clear.
+    pub certificate: Option<Certificate>,
 }
 
 impl Site {
@@ -79,7 +87,8 @@ fn serve_within(
     site: Site,
 ) -> std::io::Result<HttpServer> {
     let address: SocketAddr = listener.local_addr()?;
-    let server = connections::start(listener, address, routes(site), time_max);
+    let certificate = site.certificate.clone();
+    let server = connections::start((listener, address), routes(site), certificate, time_max);
     info!(%address, "http listening");
     Ok(server)
 }
@@ -88,18 +97,32 @@ fn serve_within(
 struct Shared {
     site: Site,
     answers: Arc<Semaphore>,
+    guard: Guard,
 }
 
 fn routes(site: Site) -> Router {
-    let shared = Shared { site, answers: Arc::new(Semaphore::new(ANSWERS_MAX)) };
-    Router::new()
+    let guard = Guard::new(&site.settings.get().http.login);
+    let shared = Shared { site, answers: Arc::new(Semaphore::new(ANSWERS_MAX)), guard };
+    let guarded = Router::new()
         .route("/", get(show_page))
         .route("/live.js", get(show_script))
         .route("/metrics", get(show_metrics))
-        .route("/healthz", get(show_health))
-        .route("/readyz", get(show_readiness))
         .fallback(not_found)
-        .with_state(shared)
+        .layer(from_fn_with_state(shared.clone(), only_with_login));
+    // Probes have no login.
+    let open =
+        Router::new().route("/healthz", get(show_health)).route("/readyz", get(show_readiness));
+    open.merge(guarded).with_state(shared)
+}
+
+async fn only_with_login(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    if shared.guard.lets_in(request.headers()) {
+        return next.run(request).await;
+    }
+    let told = "log in as `http.auth` of the configuration says";
+    let mut refused = answer(StatusCode::UNAUTHORIZED, TEXT, line(told), None);
+    refused.headers_mut().insert(WWW_AUTHENTICATE, shared.guard.challenge());
+    refused
 }
 
 async fn show_page(State(shared): State<Shared>) -> Response {

@@ -24,6 +24,7 @@ use thiserror::Error;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
+use super::http::CertificateError;
 use super::notify::Notify;
 use crate::config::{Faults, Reloaded, Settings};
 use crate::kafka::ConsumerError;
@@ -96,6 +97,8 @@ pub enum RunError {
     Stores(#[from] StoresError),
     #[error("`http.listen` = `{address}` cannot be listened on: {error}")]
     Listen { address: SocketAddr, error: std::io::Error },
+    #[error("{0}")]
+    Certificate(#[from] CertificateError),
     #[error("a thread or runtime could not be started: {0}")]
     Thread(std::io::Error),
     #[error("no broker of `kafka.bootstrap_servers` answered for {} s: is Kafka up, and are its addresses right?", START_MAX.as_secs())]
@@ -117,7 +120,7 @@ impl RunError {
             // Nor may the instance's own service, which is asked last, answer yet.
             Self::Stores(StoresError::NoRegion) => 69,
             Self::Consumer(ConsumerError::Property { .. }) | Self::Stores(_) => 78,
-            Self::Listen { .. } => 78,
+            Self::Listen { .. } | Self::Certificate(_) => 78,
             Self::Consumer(_) | Self::KafkaUnreached => 69,
             Self::AllStopped => 65,
             Self::Thread(_) | Self::Bug { .. } => 70,

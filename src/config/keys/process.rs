@@ -2,8 +2,8 @@
 //!
 //! It owns: their defaults and texts. It does not own: what they mean (`config/process.rs`).
 
-use super::Kind::{Choice, Count, Duration, Flag, Size, Text, Workers};
-use super::Presence::Default;
+use super::Kind::{Choice, Count, Duration, File, Flag, Secret, Size, Text, Workers};
+use super::Presence::{Default, Optional};
 use super::{Key, key};
 
 pub const KEYS: &[Key] = &[
@@ -42,6 +42,48 @@ pub const KEYS: &[Key] = &[
         Flag,
         Default("true"),
         "a series per partition; `false` for thousands of them",
+    ),
+    key(
+        "http.tls.certificate_file",
+        File,
+        Optional("\"/etc/sluice/http.pem\""),
+        "serve by https with this certificate and its chain (PEM); read again when the file changes",
+    ),
+    key(
+        "http.tls.key_file",
+        File,
+        Optional("\"/etc/sluice/http.key\""),
+        "private key of `certificate_file` (PEM)",
+    ),
+    key(
+        "http.auth.username",
+        Text,
+        Optional("\"prometheus\""),
+        "ask for this user and `password` (basic) before anything but /healthz and /readyz is shown",
+    ),
+    key(
+        "http.auth.password",
+        Secret,
+        Optional("\"...\""),
+        "better from the environment, `password_file`, or a systemd credential named `http.auth.password`",
+    ),
+    key(
+        "http.auth.password_file",
+        File,
+        Optional("\"/etc/sluice/http_password\""),
+        "a file that holds the password",
+    ),
+    key(
+        "http.auth.token",
+        Secret,
+        Optional("\"...\""),
+        "ask for this token (bearer), or take it instead of user and password",
+    ),
+    key(
+        "http.auth.token_file",
+        File,
+        Optional("\"/etc/sluice/http_token\""),
+        "a file that holds the token",
     ),
     key(
         "log.format",

@@ -117,7 +117,7 @@ fn passwords_in_the_clear_and_open_pages_are_warnings() {
         warnings,
         [
             "connector.toml:7: `kafka.auth.method` (`\"plain\"`) sends the password in the clear without `kafka.tls.enabled`: enable it, or use `scram_sha_512`",
-            "connector.toml:10: `http.listen` (`\"0.0.0.0:0\"`) can be reached from other machines, and it has no login: keep it on 127.0.0.1, or behind a firewall",
+            "connector.toml:10: `http.listen` (`\"0.0.0.0:0\"`) can be reached from other machines, and it has no login: keep it on 127.0.0.1, or set `http.auth` and `http.tls`",
         ]
     );
 }

@@ -2,6 +2,7 @@
 //!
 //! It owns: the listening socket and every connection's task. It does not own: any answer.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,11 +11,15 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
+
+use super::Certificate;
 
 /// Connections at one time: some scrapers, some browsers, each for well below a second. What comes
 /// above is closed at once.
@@ -67,20 +72,20 @@ impl Drop for HttpServer {
 }
 
 pub(super) fn start(
-    listener: TcpListener,
-    address: SocketAddr,
+    (listener, address): (TcpListener, SocketAddr),
     routes: Router,
+    certificate: Option<Certificate>,
     time_max: Duration,
 ) -> HttpServer {
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(accept_until(stopped, listener, routes, time_max));
+    let task = tokio::spawn(accept_until(stopped, listener, (routes, certificate), time_max));
     HttpServer { address, stop: Some(stop), task }
 }
 
 async fn accept_until(
     mut stopped: oneshot::Receiver<()>,
     listener: TcpListener,
-    routes: Router,
+    (routes, certificate): (Router, Option<Certificate>),
     time_max: Duration,
 ) {
     let mut connections = JoinSet::new();
@@ -92,7 +97,8 @@ async fn accept_until(
             _ = &mut stopped => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => {
-                let serve = |stream| serve_one(stream, routes.clone(), time_max);
+                let acceptor = certificate.as_ref().map(Certificate::acceptor);
+                let serve = |stream| serve_one(stream, acceptor, routes.clone(), time_max);
                 failing = admit(accepted, &mut connections, serve, failing).await;
             }
         }
@@ -132,16 +138,34 @@ where
 }
 
 /// Serves one request. How the connection ended is of interest to nobody: clients go away.
-async fn serve_one(stream: TcpStream, routes: Router, time_max: Duration) {
+async fn serve_one(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    routes: Router,
+    time_max: Duration,
+) {
+    let connection = async {
+        match acceptor {
+            Some(acceptor) => answer_one(acceptor.accept(stream).await?, routes).await,
+            None => answer_one(stream, routes).await,
+        }
+    };
+    match timeout(time_max, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "http connection failed"),
+        Err(_) => debug!("http connection was too slow"),
+    }
+}
+
+async fn answer_one<S>(stream: S, routes: Router) -> Result<(), Box<dyn Error + Send + Sync>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connection = http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .header_read_timeout(None) // the whole connection has a deadline
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
-    match timeout(time_max, connection).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!(%error, "http connection failed"),
-        Err(_) => debug!("http connection was too slow"),
-    }
+    Ok(connection.await?)
 }

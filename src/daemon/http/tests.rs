@@ -8,20 +8,28 @@ use std::path::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use super::super::live::Live;
 use super::super::metrics::PartitionSeries;
 use super::super::status::LoopName;
 use super::*;
-use crate::config::{FileText, Settings, Sources, load};
+use crate::config::{FileText, HttpTls, Settings, Sources, load};
 
 fn settings() -> Settings {
+    settings_with("")
+}
+
+fn settings_with(more: &str) -> Settings {
     let text = "[kafka]\nbootstrap_servers = [\"localhost:9092\"]\ntopics = [\"pin\"]\n\
                 [s3]\nbucket = \"bucket\"\n\
                 credentials = { access_key_id = \"marker\", secret_access_key = \"marker\" }\n\
                 [log]\nlevel = \"debug\"\n";
     let path = Path::new("connector.toml").into();
-    let file = FileText { path, text: text.to_owned(), mode: Some(0o600) };
+    let text = format!("{text}{more}");
+    let file = FileText { path, text, mode: Some(0o600) };
     let (variables, cores) = (BTreeMap::new(), NonZeroUsize::MIN);
     let sources = Sources { file: Some(&file), variables: &variables, arguments: &[], cores };
     load(&sources).unwrap().settings
@@ -38,6 +46,7 @@ async fn server_within(time_max: Duration) -> (HttpServer, Site) {
         started: Instant::now(),
         title: "sluice".into(),
         settings: Live::new(Arc::new(settings())),
+        certificate: None,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     (serve_within(time_max, listener, site.clone()).expect("listens"), site)
@@ -200,4 +209,122 @@ async fn the_page_shows_the_configuration_without_its_secrets_and_has_its_script
     let script = ask(server.address(), get("/live.js").as_bytes()).await;
     assert!(script.contains("content-type: text/javascript") && script.contains("fetch(\"/\""));
     server.stop().await;
+}
+
+#[tokio::test]
+async fn with_a_login_only_probes_are_answered_without_it() {
+    let login = "[http.auth]\nusername = \"ann\"\npassword = \"pw\"\ntoken = \"t0k\"\n";
+    let (_, mut site) = server().await;
+    site.settings = Live::new(Arc::new(settings_with(login)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let server = serve(listener, site).expect("listens");
+    let address = server.address();
+    let with = |path: &str, header: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{header}\r\n");
+        async move { ask(address, request.as_bytes()).await }
+    };
+    for path in ["/", "/metrics", "/live.js", "/nothing"] {
+        let refused = with(path, "").await;
+        assert!(refused.starts_with("HTTP/1.1 401 "), "{path}: {refused}");
+        assert!(refused.contains("www-authenticate: Basic realm=\"sluice\""), "{refused}");
+        assert!(!refused.contains("sluice_"), "{refused}");
+    }
+    assert!(with("/healthz", "").await.starts_with("HTTP/1.1 200 "));
+    assert!(with("/readyz", "").await.starts_with("HTTP/1.1 503 "));
+    // `ann:pw`
+    let known = ["Authorization: Basic YW5uOnB3\r\n", "authorization: Bearer t0k\r\n"];
+    for header in known {
+        assert!(with("/metrics", header).await.starts_with("HTTP/1.1 200 "), "{header}");
+    }
+    assert!(with("/", "Authorization: Bearer other\r\n").await.starts_with("HTTP/1.1 401 "));
+}
+
+/// Makes a certificate of `localhost` and its key.
+fn certificate(folder: &Path, name: &str) -> HttpTls {
+    let certificate_file = folder.join(format!("{name}.pem"));
+    let key_file = folder.join(format!("{name}.key"));
+    let mut command = std::process::Command::new("openssl");
+    command.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+    ]);
+    command.args([
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+    ]);
+    command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    command.arg("-keyout").arg(&key_file).arg("-out").arg(&certificate_file);
+    let made = command.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    HttpTls { certificate_file, key_file }
+}
+
+/// Asks for `path` by https, trusting this certificate alone.
+async fn ask_tls(address: SocketAddr, trusted: &Path) -> Result<String, std::io::Error> {
+    let mut roots = rustls::RootCertStore::empty();
+    for found in CertificateDer::pem_file_iter(trusted).unwrap() {
+        roots.add(found.unwrap()).unwrap();
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider);
+    let client = client.with_safe_default_protocol_versions().unwrap();
+    let client = client.with_root_certificates(roots).with_no_client_auth();
+    let stream = TcpStream::connect(address).await?;
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+    let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.ok(); // hyper closes without a last word
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[tokio::test]
+async fn https_is_served_and_a_new_certificate_is_taken_when_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = certificate(folder.path(), "first");
+    let (_, mut site) = server().await;
+    site.certificate = Some(Certificate::read(&first).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let server = serve(listener, site).expect("listens");
+    let old = folder.path().join("old.pem");
+    std::fs::copy(&first.certificate_file, &old).unwrap();
+    let answer = ask_tls(server.address(), &old).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(!get(server.address(), "/healthz").await.contains("200"), "not in the clear");
+
+    let second = certificate(folder.path(), "second");
+    std::fs::copy(&second.certificate_file, &first.certificate_file).unwrap();
+    let answer = ask_tls(server.address(), &old).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "the new key is not there yet: {answer}");
+    std::fs::copy(&second.key_file, &first.key_file).unwrap();
+    let answer = ask_tls(server.address(), &second.certificate_file).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    ask_tls(server.address(), &old).await.unwrap_err();
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_says_which_file_and_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (certificate(folder.path(), "one"), certificate(folder.path(), "other"));
+    let said = |files: &HttpTls| Certificate::read(files).unwrap_err().to_string();
+    let mixed = HttpTls { key_file: other.key_file.clone(), ..one.clone() };
+    assert!(
+        said(&mixed).contains("does the key belong to the first certificate"),
+        "{}",
+        said(&mixed)
+    );
+    let swapped =
+        HttpTls { certificate_file: one.key_file.clone(), key_file: one.key_file.clone() };
+    assert!(said(&swapped).contains("holds no certificate"), "{}", said(&swapped));
+    let missing = HttpTls { key_file: folder.path().join("none"), ..one };
+    assert!(said(&missing).starts_with("`http.tls.key_file` = `"), "{}", said(&missing));
 }

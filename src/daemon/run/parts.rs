@@ -15,7 +15,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::connect::{protocol, s3_options};
 use crate::daemon::gate::Gate;
 use crate::daemon::group::{Rebalancer, Waits};
-use crate::daemon::http::{HttpServer, Site, serve};
+use crate::daemon::http::{Certificate, HttpServer, Site, serve};
 use crate::daemon::live::Live;
 use crate::daemon::mailbox::{Mail, Mailbox};
 use crate::daemon::metrics::{Metrics, PartitionSeries};
@@ -236,6 +236,7 @@ fn start_http(
         started: clock.started(),
         title: settings.kafka.group_id.as_str().into(),
         settings: live.clone(),
+        certificate: settings.http.tls.as_ref().map(Certificate::read).transpose()?,
     };
     let server = {
         let _inside = runtime.enter();
