@@ -18,6 +18,7 @@
     clippy::print_stderr
 )]
 
+pub mod browser;
 pub mod daemon;
 pub mod independent;
 pub mod install;
