@@ -82,13 +82,29 @@ impl Metrics {
                 "written_objects_total",
                 "Objects that were written, or found written by a predecessor.",
             )?,
-            sealed_batches: add.counters("sealed_batches_total", "Batches sealed.", &["reason"])?,
-            publish_seconds: add
-                .latency("publish_duration_seconds", "Time to publish a batch, with retries.")?,
-            commit_seconds: add
-                .latency("commit_duration_seconds", "Time to commit offsets, with retries.")?,
-            retries: add.counters("retries_total", "Attempts repeated.", &["kind"])?,
-            errors: add.counters("errors_total", "Errors handled.", &["kind"])?,
+            sealed_batches: add.counters(
+                "sealed_batches_total",
+                "Batches sealed, by what sealed them.",
+                &["reason"],
+            )?,
+            publish_seconds: add.latency(
+                "publish_duration_seconds",
+                "From a batch's seal to its last object being visible.",
+            )?,
+            commit_seconds: add.latency(
+                "commit_duration_seconds",
+                "From a request to commit offsets to its answer.",
+            )?,
+            retries: add.counters(
+                "retries_total",
+                "Attempts repeated, at S3 and of commits.",
+                &["kind"],
+            )?,
+            errors: add.counters(
+                "errors_total",
+                "Errors that a person may want to see.",
+                &["kind"],
+            )?,
             quarantined_records: add.counters(
                 "quarantined_records_total",
                 "Records read that go to the quarantine, once for each time they are read.",
@@ -99,9 +115,17 @@ impl Metrics {
                 "Records read that are not to be written, once for each time they are read.",
                 &["reason"],
             )?,
-            memory_used: add.gauge("memory_used_bytes", "Memory of the budget in use.")?,
-            memory_limit: add.gauge("memory_limit_bytes", "The memory budget.")?,
-            rebalances: add.counter("rebalances_total", "Rebalances of the consumer group.")?,
+            memory_used: add
+                .gauge("memory_used_bytes", "What batches hold and what is on its way to S3.")?,
+            memory_limit: add.gauge(
+                "memory_limit_bytes",
+                "What batches and uploads may take now: limits.memory without the prefetch and \
+                 what the process has beside them; half of that at first.",
+            )?,
+            rebalances: add.counter(
+                "rebalances_total",
+                "Times that the group gave partitions or took them away.",
+            )?,
             s3_requests: add.counters(
                 "s3_requests_total",
                 "Requests to S3, each attempt counted.",

@@ -20,6 +20,7 @@ mod rights;
 mod seals;
 mod starts;
 mod stops;
+mod told;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
