@@ -15,6 +15,8 @@ use std::time::Duration;
 use prometheus::{Encoder, HistogramOpts, Opts, Registry, TextEncoder};
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
 
+use super::clock::wall;
+use super::status::{Health, Readiness};
 use crate::model::{SealReason, TopicPartition};
 
 pub use partitions::{PartitionMetrics, PartitionSeries};
@@ -51,6 +53,9 @@ pub struct Metrics {
     skipped_records: IntCounterVec,
     memory_used: IntGauge,
     memory_limit: IntGauge,
+    resident_memory: IntGauge,
+    ready: IntGauge,
+    stuck_loops: IntGauge,
     rebalances: IntCounter,
     s3_requests: IntCounterVec,
     partitions: partitions::Partitions,
@@ -67,6 +72,8 @@ impl Metrics {
         registry.register(Box::new(workers.clone()))?;
         let add = Adder(&registry);
         add.build_info()?;
+        let started = add.gauge("start_time_seconds", "When the process started, since 1970.")?;
+        started.set(wall().millis() / 1_000);
         let metrics = Self {
             read_records: add.counter("read_records_total", "Records read from Kafka.")?,
             read_bytes: add.counter("read_bytes_total", "Bytes of record values read.")?,
@@ -121,6 +128,16 @@ impl Metrics {
                 "memory_limit_bytes",
                 "What batches and uploads may take now: limits.memory without the prefetch and \
                  what the process has beside them; half of that at first.",
+            )?,
+            resident_memory: add.gauge(
+                "resident_memory_bytes",
+                "What the process has in memory, as the system sees it.",
+            )?,
+            ready: add
+                .gauge("ready", "1 while partitions may be assigned and S3 answers, as /readyz.")?,
+            stuck_loops: add.gauge(
+                "stuck_loops",
+                "Threads that made no progress for 30 seconds, as /healthz; systemd kills then.",
             )?,
             rebalances: add.counter(
                 "rebalances_total",
@@ -184,6 +201,21 @@ impl Metrics {
     pub fn memory_is(&self, used_bytes: u64, limit_bytes: u64) {
         self.memory_used.set(clamp(used_bytes));
         self.memory_limit.set(clamp(limit_bytes));
+    }
+
+    /// What the system sees of the process.
+    pub fn resident_is(&self, bytes: u64) {
+        self.resident_memory.set(clamp(bytes));
+    }
+
+    /// What `/readyz` and `/healthz` say.
+    pub fn state_is(&self, readiness: &Readiness, health: &Health) {
+        let stuck = match health {
+            Health::Moving => 0,
+            Health::Stuck(loops) => loops.len(),
+        };
+        self.ready.set(i64::from(*readiness == Readiness::Ready));
+        self.stuck_loops.set(i64::try_from(stuck).unwrap_or(i64::MAX));
     }
 
     pub fn rebalanced(&self) {
