@@ -10,6 +10,7 @@
 mod support;
 
 mod bad_records;
+mod dashboard;
 mod hangs;
 mod hostile;
 mod kafka_changes;
