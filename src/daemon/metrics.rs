@@ -8,6 +8,7 @@
 
 mod gathered;
 mod partitions;
+mod process;
 mod workers;
 
 use std::time::Duration;
@@ -15,7 +16,6 @@ use std::time::Duration;
 use prometheus::{Encoder, HistogramOpts, Opts, Registry, TextEncoder};
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
 
-use super::clock::wall;
 use super::status::{Health, Readiness};
 use crate::model::{SealReason, TopicPartition};
 
@@ -51,13 +51,9 @@ pub struct Metrics {
     errors: IntCounterVec,
     quarantined_records: IntCounterVec,
     skipped_records: IntCounterVec,
-    memory_used: IntGauge,
-    memory_limit: IntGauge,
-    resident_memory: IntGauge,
-    ready: IntGauge,
-    stuck_loops: IntGauge,
     rebalances: IntCounter,
     s3_requests: IntCounterVec,
+    process: process::Process,
     partitions: partitions::Partitions,
     workers: workers::Workers,
 }
@@ -71,10 +67,7 @@ impl Metrics {
         registry.register(Box::new(partitions.clone()))?;
         registry.register(Box::new(workers.clone()))?;
         let add = Adder(&registry);
-        add.build_info()?;
-        let started = add.gauge("start_time_seconds", "When the process started, since 1970.")?;
-        started.set(wall().millis() / 1_000);
-        let metrics = Self {
+        Ok(Self {
             read_records: add.counter("read_records_total", "Records read from Kafka.")?,
             read_bytes: add.counter("read_bytes_total", "Bytes of record values read.")?,
             written_records: add.counter(
@@ -89,11 +82,7 @@ impl Metrics {
                 "written_objects_total",
                 "Objects that were written, or found written by a predecessor.",
             )?,
-            sealed_batches: add.counters(
-                "sealed_batches_total",
-                "Batches sealed, by what sealed them.",
-                &["reason"],
-            )?,
+            sealed_batches: add.sealed_batches()?,
             publish_seconds: add.latency(
                 "publish_duration_seconds",
                 "From a batch's seal to its last object being visible.",
@@ -122,23 +111,6 @@ impl Metrics {
                 "Records read that are not to be written, once for each time they are read.",
                 &["reason"],
             )?,
-            memory_used: add
-                .gauge("memory_used_bytes", "What batches hold and what is on its way to S3.")?,
-            memory_limit: add.gauge(
-                "memory_limit_bytes",
-                "What batches and uploads may take now: limits.memory without the prefetch and \
-                 what the process has beside them; half of that at first.",
-            )?,
-            resident_memory: add.gauge(
-                "resident_memory_bytes",
-                "What the process has in memory, as the system sees it.",
-            )?,
-            ready: add
-                .gauge("ready", "1 while partitions may be assigned and S3 answers, as /readyz.")?,
-            stuck_loops: add.gauge(
-                "stuck_loops",
-                "Threads that made no progress for 30 seconds, as /healthz; systemd kills then.",
-            )?,
             rebalances: add.counter(
                 "rebalances_total",
                 "Times that the group gave partitions or took them away.",
@@ -148,14 +120,11 @@ impl Metrics {
                 "Requests to S3, each attempt counted.",
                 &["operation", "outcome"],
             )?,
+            process: process::Process::new(&add)?,
             registry,
             partitions,
             workers,
-        };
-        for reason in SealReason::ALL {
-            metrics.sealed_batches.with_label_values(&[reason.as_str()]);
-        }
-        Ok(metrics)
+        })
     }
 
     pub fn records_read(&self, records: u64, value_bytes: u64) {
@@ -199,23 +168,18 @@ impl Metrics {
     }
 
     pub fn memory_is(&self, used_bytes: u64, limit_bytes: u64) {
-        self.memory_used.set(clamp(used_bytes));
-        self.memory_limit.set(clamp(limit_bytes));
+        self.process.memory_used.set(clamp(used_bytes));
+        self.process.memory_limit.set(clamp(limit_bytes));
     }
 
     /// What the system sees of the process.
     pub fn resident_is(&self, bytes: u64) {
-        self.resident_memory.set(clamp(bytes));
+        self.process.resident_is(bytes);
     }
 
     /// What `/readyz` and `/healthz` say.
     pub fn state_is(&self, readiness: &Readiness, health: &Health) {
-        let stuck = match health {
-            Health::Moving => 0,
-            Health::Stuck(loops) => loops.len(),
-        };
-        self.ready.set(i64::from(*readiness == Readiness::Ready));
-        self.stuck_loops.set(i64::try_from(stuck).unwrap_or(i64::MAX));
+        self.process.state_is(readiness, health);
     }
 
     pub fn rebalanced(&self) {
@@ -258,8 +222,8 @@ impl Metrics {
             written_bytes: self.written_bytes.get(),
             written_objects: self.written_objects.get(),
             quarantined_records: sum(&self.quarantined_records),
-            memory_used_bytes: unsigned(self.memory_used.get()),
-            memory_limit_bytes: unsigned(self.memory_limit.get()),
+            memory_used_bytes: unsigned(self.process.memory_used.get()),
+            memory_limit_bytes: unsigned(self.process.memory_limit.get()),
             rebalances: self.rebalances.get(),
         }
     }
@@ -321,6 +285,16 @@ impl Adder<'_> {
         let histogram = Histogram::with_opts(options.buckets(LATENCY_SECONDS.to_vec()))?;
         self.0.register(Box::new(histogram.clone()))?;
         Ok(histogram)
+    }
+
+    /// Each reason has its series from the start.
+    fn sealed_batches(&self) -> Result<IntCounterVec, prometheus::Error> {
+        let help = "Batches sealed, by what sealed them.";
+        let sealed = self.counters("sealed_batches_total", help, &["reason"])?;
+        for reason in SealReason::ALL {
+            sealed.with_label_values(&[reason.as_str()]);
+        }
+        Ok(sealed)
     }
 
     fn build_info(&self) -> Result<(), prometheus::Error> {

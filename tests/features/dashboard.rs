@@ -83,7 +83,7 @@ fn each_panel_has_what_a_reader_of_it_needs() {
 fn variable_queries(dashboard: &Value) -> Vec<(String, String)> {
     let variables = dashboard["templating"]["list"].as_array().unwrap().iter();
     let filled = variables.filter_map(|variable| {
-        let inner = variable["definition"].as_str()?.strip_prefix("label_values(")?;
+        let inner = variable["query"]["query"].as_str()?.strip_prefix("label_values(")?;
         let (series, label) = inner.strip_suffix(')')?.rsplit_once(", ")?;
         let name = variable["name"].as_str()?;
         assert_eq!(name, label, "a variable and its label have one name");
@@ -145,7 +145,47 @@ fn each_query_of_the_dashboard_finds_series_of_a_daemon_at_work() {
         rules.iter().all(|(_, health)| health != "unknown").then_some(rules)
     });
     assert!(rules.len() > 10 && rules.iter().all(|(_, health)| health == "ok"), "{rules:?}");
+    ask_whether_an_hour_is_complete(&prometheus, &scene.topic);
+    let text = daemon.metrics();
+    let page = std::fs::read_to_string(shipped("prometheus/METRICS.md")).unwrap();
+    let strange: Vec<&str> = text.lines().filter(|line| !is_described(line, &page)).collect();
+    assert!(strange.is_empty(), "METRICS.md does not tell of {strange:#?}");
     daemon.stop_cleanly();
+}
+
+/// The query as README and reference print it: of 12 partitions of `pin`, an hour of 2023.
+fn ask_whether_an_hour_is_complete(prometheus: &Prometheus, topic: &str) {
+    for file in ["prometheus/METRICS.md", "../README.md"] {
+        let text = std::fs::read_to_string(shipped(file)).unwrap();
+        let (_, rest) = text.split_once("```promql\n").unwrap();
+        let printed = rest.split("```").next().unwrap().replace("\"pin\"", &format!("{topic:?}"));
+        let answer = |partitions: &str, hour: &str| {
+            let query = printed.replace("bool 12)", &format!("bool {partitions})"));
+            let series = prometheus.query(&query.replace("1700000000", hour)).unwrap();
+            assert_eq!(series.len(), 1, "{file}");
+            series[0].1
+        };
+        assert_eq!(answer("2", "1700000000"), 1.0, "{file}: it is over and complete");
+        assert_eq!(answer("2", "4000000000"), 0.0, "{file}: it is not over");
+        assert_eq!(answer("3", "1700000000"), 0.0, "{file}: a partition is not told of");
+    }
+}
+
+/// Whether the page names the metric of a line, and each value of a label that has a list of them.
+fn is_described(line: &str, page: &str) -> bool {
+    if let Some(rest) = line.strip_prefix("# TYPE ") {
+        let (name, kind) = rest.split_once(' ').unwrap();
+        return page.contains(&format!("| `{name}` | {kind} |"));
+    }
+    if line.starts_with('#') || line.starts_with("sluice_partition_stopped{") {
+        return true;
+    }
+    let values =
+        ["stage", "reason", "operation", "outcome", "kind"].into_iter().filter_map(|label| {
+            let (_, rest) = line.split_once(&format!("{label}=\""))?;
+            rest.split('"').next()
+        });
+    values.into_iter().all(|value| page.contains(&format!("`{value}`")))
 }
 
 /// Asks until each query has found a number; what each found, or those that found none.

@@ -115,8 +115,11 @@ impl SettlerLoop {
             }
             Err(error) => {
                 debug!(%error, "it is not known whether idle logs still end where they did");
-                self.look_at = self.clock.uptime();
-                self.no_ends_until = self.look_at.after(IDLE_AGAIN);
+                let known = self.leaderless.len();
+                self.look_at_topics_within(IDLE_ASK);
+                if self.leaderless.len() <= known {
+                    self.no_ends_until = self.clock.uptime().after(IDLE_AGAIN);
+                }
             }
         }
     }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::{SettlerLoop, WATCH};
+use super::{ASK, SettlerLoop, WATCH};
 use crate::daemon::mailbox::Mail;
 use crate::daemon::run::Brokers;
+use crate::kafka::admin::Admin;
 
 /// While a leader is missing it is looked more often.
 const WATCH_LEADERLESS: Duration = Duration::from_secs(10);
@@ -18,11 +19,17 @@ impl SettlerLoop {
     /// Compares the topic ids of everything that runs, and looks for leaders.
     pub(super) fn look_at_topics(&mut self) {
         self.look_at = self.clock.uptime().after(WATCH);
+        self.look_at_topics_within(ASK);
+    }
+
+    /// The same, for one answer that may come late no more than this.
+    pub(super) fn look_at_topics_within(&mut self, wait: Duration) {
         self.watched.retain(|_, watched| self.gate.is_alive(watched.address));
         if self.options.brokers == Brokers::Mock {
             return;
         }
-        let Some(admin) = self.admin() else { return };
+        let Some(client) = &self.client else { return };
+        let admin = Admin::new(client, wait);
         let mut names: Vec<_> = self.watched.keys().map(|at| at.topic.clone()).collect();
         names.dedup();
         let Ok(topics) = admin.topics(&names) else { return };

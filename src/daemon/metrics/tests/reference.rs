@@ -39,10 +39,10 @@ fn scraped() -> BTreeMap<String, Facts> {
         } else {
             let (series, _) = line.rsplit_once(' ').unwrap();
             let (name, labels) = series.split_once('{').unwrap_or((series, ""));
-            let of_histogram = ["_bucket", "_sum", "_count"].into_iter();
-            let base = of_histogram.filter_map(|end| name.strip_suffix(end));
-            let base = base.filter(|base| found.get(*base).is_some_and(|at| at.0 == "histogram"));
-            let name = base.last().unwrap_or(name).to_owned();
+            let is_histogram =
+                |base: &&str| found.get(*base).is_some_and(|facts| facts.0 == "histogram");
+            let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+            let name = base.filter(is_histogram).unwrap_or(name).to_owned();
             let labels = labels.split("\",").filter_map(|label| Some(label.split_once("=\"")?.0));
             let labels = labels.filter(|label| *label != "le").map(str::to_owned).collect();
             found.get_mut(&name).unwrap().1 = labels;
