@@ -7,7 +7,8 @@
 //!
 //! The `config` crate merges the sources into a tree, and no more: its environment reader lowers
 //! the case of names, and serde would stop at the first fault. `tree` keeps the line of every
-//! value, `unknown` finds what is no key, `kafka`, `s3`, `topic` and `process` read the rest.
+//! value, `unknown` finds what is no key, `shown` prints what holds, `kafka`, `s3`, `topic` and `process` read the rest, and
+//! `reload` tells what changed while the program runs.
 
 mod credentials;
 mod fault;
@@ -21,8 +22,10 @@ mod process;
 mod properties;
 mod reader;
 mod reference;
+mod reload;
 mod s3;
 mod secret;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod topic;
@@ -46,8 +49,10 @@ pub use process::{
 };
 pub use properties::Properties;
 pub use reference::reference;
+pub use reload::{Reloaded, Running};
 pub use s3::{CLAIMS_BYTES_MAX, PART_BYTES_MAX, PART_BYTES_MIN, S3Credentials, S3Settings};
 pub use secret::Secret;
+pub use shown::{Origin, Shown};
 pub use topic::TopicSettings;
 
 use crate::model::Topic;
@@ -81,6 +86,8 @@ pub struct Settings {
     pub limits: Limits,
     pub http: Http,
     pub log: Log,
+    /// What of all this people are shown.
+    pub shown: Vec<Shown>,
     per_topic: topic::PerTopic,
 }
 
@@ -139,6 +146,7 @@ fn settings(reader: &mut reader::Reader<'_>, sources: &Sources<'_>) -> Option<Se
         limits: limits?,
         http: http?,
         log: log?,
+        shown: shown::shown(reader.tree),
         per_topic: per_topic?,
     })
 }

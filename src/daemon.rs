@@ -17,6 +17,7 @@ pub mod connect;
 mod gate;
 mod group;
 pub mod http;
+pub mod live;
 pub mod log;
 mod mailbox;
 pub mod metrics;

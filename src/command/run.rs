@@ -3,7 +3,8 @@
 //! It owns: signals, the exit code. It does not own: the daemon (`daemon::run`).
 //!
 //! SIGTERM and SIGINT stop in order within `limits.drain`; a second one stops at once, which is
-//! safe too. SIGUSR1 seals every open batch now, SIGHUP tries stopped partitions again.
+//! safe too. SIGUSR1 seals every open batch now. SIGHUP reads the configuration again and tries stopped
+//! partitions again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,9 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use tracing::warn;
 
-use super::settings::{Common, say, start_log};
+use super::settings::{Common, EXIT_CONFIG, say, start_log};
+use crate::config::Running;
+use crate::daemon::log::LevelHandle;
 use crate::daemon::notify::{Notify, NotifyEnvironment};
 use crate::daemon::run::{Control, Unwatched, run};
 use crate::mutant::Mutant;
@@ -27,8 +30,10 @@ const EXIT_BUG: u8 = 70;
 ///
 /// SIGTERM stops it in order: open batches are written and committed within `limits.drain`; a
 /// second SIGTERM stops it at once. Both are safe: whatever was planned is finished by the next
-/// start. SIGUSR1 writes everything that is open now. SIGHUP tries every stopped partition again; it
-/// does not read the file again.
+/// start. SIGUSR1 writes everything that is open now. SIGHUP reads the configuration again (what has
+/// changed under [layout], [seal], [records], [quarantine], [[override]], in `kafka.topics` and the
+/// limits holds for each batch that is opened from then on; what only a restart can take is named;
+/// a file with a fault changes nothing) and tries every stopped partition again.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {}
 
@@ -37,17 +42,25 @@ pub(super) fn main(common: &Common, _arguments: &Arguments) -> u8 {
         Ok(settings) => Arc::new(settings),
         Err(code) => return code,
     };
-    if let Err(code) = start_log(&settings) {
-        return code;
-    }
+    let level = match start_log(&settings) {
+        Ok(level) => level,
+        Err(code) => return code,
+    };
     if let Some(mutant) = Mutant::of_the_process() {
         warn!(
             mutant = mutant.name(),
             "a rule of the protocol is broken on purpose: this is a test"
         );
     }
+    let reloader = match common.running(&settings) {
+        Ok(running) => Reloader { common: common.clone(), running, level },
+        Err(faults) => {
+            say(&faults.to_string());
+            return EXIT_CONFIG;
+        }
+    };
     let control = Control::default();
-    if let Err(error) = listen(&control) {
+    if let Err(error) = listen(&control, reloader) {
         say(&format!("signals cannot be listened to: {error}"));
         return EXIT_BUG;
     }
@@ -71,9 +84,31 @@ pub(super) fn main(common: &Common, _arguments: &Arguments) -> u8 {
     }
 }
 
+/// Reads the configuration again.
+#[derive(Debug)]
+struct Reloader {
+    common: Common,
+    running: Running,
+    level: LevelHandle,
+}
+
+impl Reloader {
+    /// What every thread logs through changes here, the rest is handed to the daemon.
+    fn reload(&mut self, control: &Control) {
+        let read = self.common.reload(&mut self.running);
+        if let Ok(reloaded) = &read
+            && let Err(error) = self.level.set(&reloaded.settings.log.level)
+        {
+            warn!(%error, "the level of the log stays as it was");
+        }
+        control.reload(read);
+        control.try_again();
+    }
+}
+
 /// Turns signals into wishes. The second stop ends the process inside the handler itself, so that
 /// no thread that hangs can keep it.
-fn listen(control: &Control) -> std::io::Result<()> {
+fn listen(control: &Control, mut reloader: Reloader) -> std::io::Result<()> {
     let is_stopping = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
         flag::register_conditional_shutdown(signal, EXIT_AT_ONCE, Arc::clone(&is_stopping))?;
@@ -86,7 +121,7 @@ fn listen(control: &Control) -> std::io::Result<()> {
         for signal in signals.forever() {
             match signal {
                 SIGUSR1 => control.seal(),
-                SIGHUP => control.try_again(),
+                SIGHUP => reloader.reload(&control),
                 _ => {
                     is_stopping.store(true, Ordering::SeqCst);
                     control.stop();

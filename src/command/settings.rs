@@ -11,8 +11,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::{self, Faults, FileText, Loaded, Settings, Sources};
-use crate::daemon::log;
+use crate::config::{self, Faults, FileText, Loaded, Reloaded, Running, Settings, Sources};
+use crate::daemon::log::{self, LevelHandle};
 
 /// The configuration has faults.
 pub(super) const EXIT_CONFIG: u8 = 78;
@@ -48,6 +48,22 @@ impl Common {
         self.try_load_text(file.as_ref(), &variables)
     }
 
+    /// Remembers what `settings` were read from.
+    pub(super) fn running(&self, settings: &Arc<Settings>) -> Result<Running, Faults> {
+        self.with_sources(|sources| Running::new(sources, Arc::clone(settings)))
+    }
+
+    /// Reads the sources again.
+    pub(super) fn reload(&self, running: &mut Running) -> Result<Reloaded, Faults> {
+        self.with_sources(|sources| running.reload(sources))?
+    }
+
+    fn with_sources<T>(&self, read: impl FnOnce(&Sources<'_>) -> T) -> Result<T, Faults> {
+        let variables = environment();
+        let file = self.file(&variables)?;
+        Ok(self.sources_of(file.as_ref(), &variables, read))
+    }
+
     fn file(&self, variables: &BTreeMap<String, String>) -> Result<Option<FileText>, Faults> {
         let path = config::find_file(self.config.as_deref(), variables);
         path.map(|path| config::read_file(&path)).transpose()
@@ -75,12 +91,21 @@ impl Common {
         file: Option<&FileText>,
         variables: &BTreeMap<String, String>,
     ) -> Result<Loaded, Faults> {
+        self.sources_of(file, variables, config::load)
+    }
+
+    fn sources_of<T>(
+        &self,
+        file: Option<&FileText>,
+        variables: &BTreeMap<String, String>,
+        read: impl FnOnce(&Sources<'_>) -> T,
+    ) -> T {
         let mut arguments = self.set.clone();
         if let Some(level) = &self.log {
             arguments.push(format!("log.level={level}"));
         }
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        config::load(&Sources { file, variables, arguments: &arguments, cores })
+        read(&Sources { file, variables, arguments: &arguments, cores })
     }
 }
 
@@ -108,7 +133,7 @@ pub(super) fn print(line: &str) {
 }
 
 /// Starts the log as the settings say; on failure prints why and returns the exit code.
-pub(super) fn start_log(settings: &Arc<Settings>) -> Result<(), u8> {
+pub(super) fn start_log(settings: &Settings) -> Result<LevelHandle, u8> {
     let journal = std::env::var_os("JOURNAL_STREAM");
     let config::Log { format, level } = &settings.log;
     log::start(*format, level, journal.as_deref()).map_err(|error| refuse(&error))

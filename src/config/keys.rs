@@ -112,6 +112,21 @@ impl Key {
         self.path.rsplit_once('.').unwrap_or(("", self.path))
     }
 
+    /// Returns whether it can change while the daemon runs.
+    pub fn is_live(&self) -> bool {
+        const LIVE: [&str; 7] = [
+            "kafka.topics",
+            "kafka.topics_regex",
+            "kafka.on_lost_records",
+            "limits.memory",
+            "limits.open_objects",
+            "limits.drain",
+            "log.level",
+        ];
+        matches!(self.split().0, "layout" | "seal" | "records" | "quarantine")
+            || LIVE.contains(&self.path)
+    }
+
     /// Returns whether an `[[override]]` may set it.
     pub fn is_per_topic(&self) -> bool {
         matches!(self.split().0, "layout" | "seal" | "records")

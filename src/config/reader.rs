@@ -354,7 +354,8 @@ pub(super) fn show(value: &Value) -> String {
     }
 }
 
-fn show_all(value: &Value) -> String {
+/// The same whole, without quotes around it.
+pub(super) fn show_all(value: &Value) -> String {
     match &value.kind {
         ValueKind::Nil => String::new(),
         ValueKind::Boolean(flag) => flag.to_string(),

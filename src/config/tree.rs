@@ -81,6 +81,11 @@ impl Tree {
         path.split('.').try_fold(&self.root, |value, name| child(value, name))
     }
 
+    /// Makes what stands at a path of plain names `value`, or removes it.
+    pub(super) fn set(&mut self, path: &str, value: Option<Value>) {
+        set_below(&mut self.root, path, value);
+    }
+
     /// Returns where `path` was given, or else the nearest section around it that is there.
     pub(super) fn place(&self, path: &str) -> Place {
         let mut around = path;
@@ -112,6 +117,18 @@ pub(super) fn child<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     match &value.kind {
         ValueKind::Table(table) => table.get(name),
         _ => None,
+    }
+}
+
+fn set_below(around: &mut Value, path: &str, value: Option<Value>) {
+    let ValueKind::Table(table) = &mut around.kind else { return };
+    match (path.split_once('.'), value) {
+        (Some((name, rest)), value) => {
+            let empty = || Value::new(None, ValueKind::Table(Map::new()));
+            set_below(table.entry(name.to_owned()).or_insert_with(empty), rest, value);
+        }
+        (None, Some(value)) => drop(table.insert(path.to_owned(), value)),
+        (None, None) => drop(table.remove(path)),
     }
 }
 

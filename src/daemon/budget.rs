@@ -42,8 +42,8 @@ pub(super) struct BudgetOptions {
 #[derive(Debug)]
 struct Sums {
     /// Without the prefetch.
-    limit_bytes: u64,
-    prefetch_bytes: u64,
+    limit_bytes: AtomicU64,
+    prefetch_bytes: AtomicU64,
     upload_bytes: u64,
     /// What is beside the budget and was not foreseen.
     beside_bytes: AtomicU64,
@@ -52,7 +52,7 @@ struct Sums {
     flight_bytes: AtomicU64,
     objects: AtomicU64,
     open_objects: AtomicU64,
-    objects_max: u64,
+    objects_max: AtomicU64,
 }
 
 /// Cheap to clone; all count into the same sums.
@@ -77,8 +77,8 @@ impl Budget {
         let BudgetOptions { limit_bytes, prefetch_bytes, upload_bytes, objects_max } = options;
         let limit_bytes = limit_bytes.saturating_sub(prefetch_bytes);
         Self(Arc::new(Sums {
-            limit_bytes,
-            prefetch_bytes,
+            limit_bytes: AtomicU64::new(limit_bytes),
+            prefetch_bytes: AtomicU64::new(prefetch_bytes),
             upload_bytes,
             beside_bytes: AtomicU64::new(limit_bytes / LEFT_AT_LEAST),
             held_bytes: AtomicU64::new(0),
@@ -86,8 +86,31 @@ impl Budget {
             flight_bytes: AtomicU64::new(0),
             objects: AtomicU64::new(0),
             open_objects: AtomicU64::new(0),
-            objects_max: count(objects_max),
+            objects_max: AtomicU64::new(count(objects_max)),
         }))
+    }
+
+    /// The limits have changed.
+    pub(super) fn limits_are(&self, options: BudgetOptions) {
+        let BudgetOptions { limit_bytes, prefetch_bytes, upload_bytes: _, objects_max } = options;
+        let limit_bytes = limit_bytes.saturating_sub(prefetch_bytes);
+        self.0.limit_bytes.store(limit_bytes, Ordering::Relaxed);
+        self.0.prefetch_bytes.store(prefetch_bytes, Ordering::Relaxed);
+        self.0.objects_max.store(count(objects_max), Ordering::Relaxed);
+        self.0.beside_bytes.fetch_min(limit_bytes / LEFT_AT_LEAST, Ordering::Relaxed);
+    }
+
+    /// The limit without the prefetch, whatever is beside the budget.
+    fn full_bytes(&self) -> u64 {
+        self.0.limit_bytes.load(Ordering::Relaxed)
+    }
+
+    fn prefetch_bytes(&self) -> u64 {
+        self.0.prefetch_bytes.load(Ordering::Relaxed)
+    }
+
+    fn objects_max(&self) -> u64 {
+        self.0.objects_max.load(Ordering::Relaxed)
     }
 
     /// Replaces what one machine held by what it holds.
@@ -118,7 +141,7 @@ impl Budget {
 
     /// Returns what batches and uploads may take now.
     pub(super) fn limit_bytes(&self) -> u64 {
-        self.0.limit_bytes - self.0.beside_bytes.load(Ordering::Relaxed)
+        self.full_bytes().saturating_sub(self.0.beside_bytes.load(Ordering::Relaxed))
     }
 
     /// Takes notice of what the process has in memory, which tells something while much is in use. To
@@ -127,12 +150,12 @@ impl Budget {
         if self.used_bytes() < self.limit_bytes() / 2 {
             return;
         }
-        let foreseen = self.used_bytes() + self.0.prefetch_bytes + PROGRAM_BYTES;
+        let foreseen = self.used_bytes() + self.prefetch_bytes() + PROGRAM_BYTES;
         let beside = resident_bytes.saturating_sub(foreseen);
         let before = self.0.beside_bytes.load(Ordering::Relaxed);
         // A rise at once, and an eighth of a fall: holes come back before they are gone.
         let now = beside.max(before - before.saturating_sub(beside).div_ceil(8));
-        self.0.beside_bytes.store(now.min(self.0.limit_bytes / LEFT_AT_LEAST), Ordering::Relaxed);
+        self.0.beside_bytes.store(now.min(self.full_bytes() / LEFT_AT_LEAST), Ordering::Relaxed);
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -140,7 +163,7 @@ impl Budget {
     }
 
     pub(super) fn has_too_many_objects(&self) -> bool {
-        self.0.objects.load(Ordering::Relaxed) > self.0.objects_max
+        self.0.objects.load(Ordering::Relaxed) > self.objects_max()
     }
 
     /// Returns whether so much is in use that it will soon be too much.
@@ -156,7 +179,7 @@ impl Budget {
         let open_bytes = self.0.open_bytes.load(Ordering::Relaxed);
         let open_objects = self.0.open_objects.load(Ordering::Relaxed);
         (self.is_nearly_over() && open_bytes > self.limit_bytes() / 4 * 3)
-            || (self.has_too_many_objects() && open_objects > self.0.objects_max / 2)
+            || (self.has_too_many_objects() && open_objects > self.objects_max() / 2)
     }
 }
 

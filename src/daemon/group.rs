@@ -57,7 +57,7 @@ struct Inner {
 pub(super) struct Rebalancer {
     inner: Mutex<Inner>,
     gate: Arc<Gate>,
-    waits: Waits,
+    waits: Mutex<Waits>,
     /// The whole process has drained and stops: a revoke has nothing more to wait for.
     is_drained: AtomicBool,
     /// Where the time-outs of its waits run.
@@ -75,13 +75,22 @@ impl Rebalancer {
         told: (Metrics, Status),
     ) -> Arc<Self> {
         let (metrics, status) = told;
-        let inner = Mutex::new(Inner::default());
+        let (inner, waits) = (Mutex::new(Inner::default()), Mutex::new(waits));
         let is_drained = AtomicBool::new(false);
         Arc::new(Self { inner, gate, waits, is_drained, runtime, clock, metrics, status })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waits(&self) -> Waits {
+        *self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The settings have changed.
+    pub(super) fn waits_are(&self, waits: Waits) {
+        *self.waits.lock().unwrap_or_else(PoisonError::into_inner) = waits;
     }
 
     /// The workers, with the queues of a new client.
@@ -149,7 +158,7 @@ impl Rebalancer {
         partitions: &[TopicPartition],
     ) -> Vec<Option<Committed>> {
         self.beat();
-        let answer = client.committed(partitions, self.waits.committed);
+        let answer = client.committed(partitions, self.waits().committed);
         self.beat();
         let found = match answer {
             Ok(found) => found,
@@ -243,7 +252,7 @@ impl Rebalancer {
             return;
         }
         let mut draining = self.start_draining(partitions, SealReason::Revoke);
-        let deadline = self.clock.uptime().after(self.waits.drain);
+        let deadline = self.clock.uptime().after(self.waits().drain);
         while !draining.is_over() {
             self.beat();
             draining.next().await;
@@ -263,7 +272,7 @@ impl Rebalancer {
         }
         drop(sender);
         self.wait_for_all(&mut answered).await;
-        let deadline = self.clock.uptime().after(self.waits.answered);
+        let deadline = self.clock.uptime().after(self.waits().answered);
         if Mutant::RevokeDoesNotWait.is_on() {
             return;
         }

@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{info, warn};
 
+use super::live::Live;
 use super::metrics::{self, Metrics};
 use super::page;
 use super::status::{Health, Readiness, Status};
@@ -40,9 +41,13 @@ const ANSWERS_MAX: usize = 8;
 const ROWS_MAX: usize = 200;
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
-/// The page is one document with its styles in it, and nothing else may be loaded by it.
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// What keeps the page up to date.
+const LIVE: &str = include_str!("page.js");
+/// The page is one document with its styles in it; nothing else may be loaded by it but its script,
+/// and its script may ask for the page.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What is shown.
 #[derive(Clone, Debug)]
@@ -53,6 +58,7 @@ pub struct Site {
     pub started: Instant,
     /// The first line of the page: which of several daemons this is.
     pub title: Arc<str>,
+    pub settings: Live,
 }
 
 impl Site {
@@ -88,6 +94,7 @@ fn routes(site: Site) -> Router {
     let shared = Shared { site, answers: Arc::new(Semaphore::new(ANSWERS_MAX)) };
     Router::new()
         .route("/", get(show_page))
+        .route("/live.js", get(show_script))
         .route("/metrics", get(show_metrics))
         .route("/healthz", get(show_health))
         .route("/readyz", get(show_readiness))
@@ -105,8 +112,13 @@ async fn show_page(State(shared): State<Shared>) -> Response {
         totals: site.metrics.totals(),
         uptime: now,
         wall: wall_clock(),
+        settings: &site.settings.get().shown,
     };
     answer(StatusCode::OK, HTML, page::render(&facts).into_bytes(), permit)
+}
+
+async fn show_script() -> Response {
+    answer(StatusCode::OK, SCRIPT, LIVE.as_bytes().to_vec(), None)
 }
 
 async fn show_metrics(State(shared): State<Shared>) -> Response {

@@ -16,6 +16,7 @@ use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Registry, reload};
 
 use crate::config::LogFormat;
 
@@ -34,6 +35,27 @@ pub enum LogError {
     Journal(io::Error),
     #[error("the log was set up before: report this as a bug")]
     Twice(#[from] TryInitError),
+    #[error("the log has ended: report this as a bug")]
+    Ended(#[from] reload::Error),
+}
+
+/// Changes the level of a log that was started.
+#[derive(Clone, Debug)]
+pub struct LevelHandle(reload::Handle<EnvFilter, Registry>);
+
+impl LevelHandle {
+    /// Lets through from now on what `level` says.
+    pub fn set(&self, level: &str) -> Result<(), LogError> {
+        Ok(self.0.reload(filter(level)?)?)
+    }
+}
+
+type Filter = reload::Layer<EnvFilter, Registry>;
+
+/// Returns a filter for the subscriber, and what changes it later.
+fn changeable(level: &str) -> Result<(Filter, LevelHandle), LogError> {
+    let (filter, handle) = reload::Layer::new(filter(level)?);
+    Ok((filter, LevelHandle(handle)))
 }
 
 /// Sends what the process logs from now on to where `format` says. `journal_stream` is the value
@@ -42,19 +64,20 @@ pub fn start(
     format: LogFormat,
     level: &str,
     journal_stream: Option<&OsStr>,
-) -> Result<(), LogError> {
+) -> Result<LevelHandle, LogError> {
+    let (filter, handle) = changeable(level)?;
     match format {
-        LogFormat::Text => start_text(level, io::stderr),
-        LogFormat::Json => Ok(json(filter(level)?, io::stderr).try_init()?),
+        LogFormat::Json => json(filter, io::stderr).try_init()?,
         LogFormat::Journald => {
             let journal = journal().map_err(LogError::Journal)?;
-            Ok(tracing_subscriber::registry().with(filter(level)?).with(journal).try_init()?)
+            tracing_subscriber::registry().with(filter).with(journal).try_init()?;
         }
         LogFormat::Auto if leads_to_journal(journal_stream, stderr_is()) => {
-            Ok(for_journal(filter(level)?, Prioritized).try_init()?)
+            for_journal(filter, Prioritized).try_init()?;
         }
-        LogFormat::Auto => start_text(level, io::stderr),
+        LogFormat::Auto | LogFormat::Text => text(filter, io::stderr, colours()).try_init()?,
     }
+    Ok(handle)
 }
 
 /// Returns an error if `level` is not one; what `start` would say.
@@ -67,8 +90,8 @@ pub fn start_text<W>(level: &str, writer: W) -> Result<(), LogError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let colours = if io::stderr().is_terminal() { Colours::Shown } else { Colours::Plain };
-    Ok(text(filter(level)?, writer, colours).try_init()?)
+    let (filter, _) = changeable(level)?;
+    Ok(text(filter, writer, colours()).try_init()?)
 }
 
 /// Reads a level. A bare `debug` or `trace` is meant of Sluice: its libraries would drown it.
@@ -92,7 +115,11 @@ enum Colours {
     Plain,
 }
 
-fn text<W>(filter: EnvFilter, writer: W, colours: Colours) -> impl Subscriber + Send + Sync
+fn colours() -> Colours {
+    if io::stderr().is_terminal() { Colours::Shown } else { Colours::Plain }
+}
+
+fn text<W>(filter: Filter, writer: W, colours: Colours) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -106,7 +133,7 @@ where
 }
 
 /// As `text`, for a stream that the journal reads: it has times of its own.
-fn for_journal<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+fn for_journal<W>(filter: Filter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -157,7 +184,7 @@ impl Write for PrioritizedLine {
     }
 }
 
-fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+fn json<W>(filter: Filter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -229,12 +256,17 @@ mod tests {
     fn text_is_plain_and_below_the_level_nothing_is_said() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let filter = filter("info").expect("a level");
+        let (filter, level) = changeable("info").expect("a level");
         with_default(text(filter, move || writer.clone(), Colours::Plain), || {
             tracing::info!(topic = "pin", "assigned\u{1b}[31m");
             tracing::debug!("not this");
+            level.set("sluice=debug").expect("a level");
+            tracing::debug!("but this");
+            level.set("sluice=loud").expect_err("no level");
+            tracing::debug!("and this");
         });
         let said = lines.text();
+        assert!(said.contains("but this") && said.contains("and this"), "{said}");
         assert!(said.contains(" INFO assigned"), "{said}");
         assert!(said.contains("topic=\"pin\"") && !said.contains("not this"), "{said}");
         assert!(!said.contains('\u{1b}'), "{said}");
@@ -244,7 +276,7 @@ mod tests {
     fn json_has_fields_at_the_top() {
         let lines = Lines::default();
         let writer = lines.clone();
-        with_default(json(filter("info").expect("a level"), move || writer.clone()), || {
+        with_default(json(changeable("info").expect("a level").0, move || writer.clone()), || {
             tracing::warn!(bytes = 7, "large");
         });
         let line: serde_json::Value = serde_json::from_str(&lines.text()).expect("JSON");
@@ -253,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_closed_stderr_does_not_panic() {
-        let off = || filter("trace").expect("a level");
+        let off = || changeable("trace").expect("a level").0;
         with_default(text(off(), || Closed, Colours::Plain), || tracing::error!("lost"));
         with_default(json(off(), || Closed), || tracing::error!("lost"));
     }
@@ -262,11 +294,14 @@ mod tests {
     fn the_journal_gets_a_priority_and_the_fields_in_each_line() {
         let lines = Lines::default();
         let writer = lines.clone();
-        with_default(for_journal(filter("info").expect("a level"), move || writer.clone()), || {
-            tracing::warn!(topic = "pin", "slow");
-        });
+        with_default(
+            for_journal(changeable("info").expect("a level").0, move || writer.clone()),
+            || {
+                tracing::warn!(topic = "pin", "slow");
+            },
+        );
         assert_eq!(lines.text().trim(), "WARN slow topic=\"pin\"");
-        with_default(for_journal(filter("info").expect("a level"), Prioritized), || {
+        with_default(for_journal(changeable("info").expect("a level").0, Prioritized), || {
             let of = |line: PrioritizedLine| String::from_utf8_lossy(line.0).into_owned();
             assert_eq!(of(Prioritized.make_writer()), "<6>");
         });

@@ -108,6 +108,7 @@ pub(super) enum Mail {
     Seal,
     /// Try the partitions that are stopped again, without waiting for their time.
     TryAgain,
+    SettingsChanged,
     Stop,
 }
 

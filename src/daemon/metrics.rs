@@ -52,10 +52,27 @@ pub struct Metrics {
     quarantined_records: IntCounterVec,
     skipped_records: IntCounterVec,
     rebalances: IntCounter,
+    config_reloads: IntCounterVec,
     s3_requests: IntCounterVec,
     process: process::Process,
     partitions: partitions::Partitions,
     workers: workers::Workers,
+}
+
+/// What became of a configuration that was read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadOutcome {
+    Taken,
+    Refused,
+}
+
+impl ReloadOutcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 impl Metrics {
@@ -115,6 +132,7 @@ impl Metrics {
                 "rebalances_total",
                 "Times that the group gave partitions or took them away.",
             )?,
+            config_reloads: add.config_reloads()?,
             s3_requests: add.counters(
                 "s3_requests_total",
                 "Requests to S3, each attempt counted.",
@@ -157,6 +175,10 @@ impl Metrics {
 
     pub fn error_handled(&self, kind: &'static str) {
         self.errors.with_label_values(&[kind]).inc();
+    }
+
+    pub fn configuration_read(&self, outcome: ReloadOutcome) {
+        self.config_reloads.with_label_values(&[outcome.as_str()]).inc();
     }
 
     pub fn records_quarantined(&self, reason: &'static str, records: u64) {
@@ -295,6 +317,16 @@ impl Adder<'_> {
             sealed.with_label_values(&[reason.as_str()]);
         }
         Ok(sealed)
+    }
+
+    /// Each outcome has its series from the start.
+    fn config_reloads(&self) -> Result<IntCounterVec, prometheus::Error> {
+        let help = "Times that the configuration was read again while running.";
+        let reloads = self.counters("config_reloads_total", help, &["outcome"])?;
+        for outcome in [ReloadOutcome::Taken, ReloadOutcome::Refused] {
+            reloads.with_label_values(&[outcome.as_str()]);
+        }
+        Ok(reloads)
     }
 
     fn build_info(&self) -> Result<(), prometheus::Error> {

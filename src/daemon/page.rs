@@ -5,10 +5,13 @@
 //! Everything that is not a constant of this module is escaped: topics, keys and what servers
 //! answered come from outside. `page.html` holds the frame with `{{name}}` where a text belongs.
 
+mod chart;
+
 use std::borrow::Cow;
 
 use super::metrics::Totals;
-use super::status::{Health, PartitionRow, Reach, Readiness, SeenError, Snapshot};
+use super::status::{COURSE, Health, PartitionRow, Reach, Readiness, SeenError, Snapshot};
+use crate::config::Shown;
 use crate::model::{Offset, Timestamp, TopicPartition, Uptime};
 
 const FRAME: &str = include_str!("page.html");
@@ -22,6 +25,8 @@ pub struct Facts<'a> {
     pub uptime: Uptime,
     /// The time of day.
     pub wall: Timestamp,
+    /// The configuration that holds.
+    pub settings: &'a [Shown],
 }
 
 /// Returns the page.
@@ -50,6 +55,9 @@ pub fn render(facts: &Facts<'_>) -> String {
             ("errors_count", &snapshot.errors.len().to_string()),
             ("say", &escaped(&sentence(facts))),
             ("cards", &cards(facts)),
+            ("chart", &chart::chart(&snapshot.course, COURSE)),
+            ("settings", &settings(facts.settings)),
+            ("topics", &topics(snapshot)),
             ("partitions", &partitions(snapshot)),
             ("errors", &errors(&snapshot.errors, facts.wall)),
             ("version", env!("CARGO_PKG_VERSION")),
@@ -149,6 +157,32 @@ fn memory_card(html: &mut String, totals: &Totals) {
     card(html, "Memory of the budget", &bytes(used), &of);
 }
 
+fn topics(snapshot: &Snapshot) -> String {
+    if snapshot.topics.is_empty() {
+        return "<p class=\"none\">Of none is a partition assigned to this process.</p>".to_owned();
+    }
+    let mut html = String::from(
+        "<table><thead><tr><th>Topic</th><th>Partitions</th><th>Stopped</th><th>Lag</th>\
+         <th>Open</th></tr></thead>\n",
+    );
+    for (topic, sums) in &snapshot.topics {
+        let topic = escaped(topic.as_str());
+        push(&mut html, format_args!("<tbody><tr><td>{topic}</td>"));
+        let cells = [
+            ("Partitions", grouped(sums.held as u64)),
+            ("Stopped", grouped(sums.stopped as u64)),
+            ("Lag", grouped(sums.lag)),
+            ("Open", bytes(sums.open_bytes)),
+        ];
+        for (name, value) in cells {
+            push(&mut html, format_args!("<td data-name=\"{name}\">{value}</td>"));
+        }
+        html.push_str("</tr></tbody>\n");
+    }
+    html.push_str("</table>\n");
+    html
+}
+
 fn partitions(snapshot: &Snapshot) -> String {
     if snapshot.rows.is_empty() {
         return "<p class=\"none\">None is assigned to this process.</p>".to_owned();
@@ -234,6 +268,24 @@ fn errors(errors: &[SeenError], wall: Timestamp) -> String {
         }
         html.push_str("</div>\n");
     }
+    html
+}
+
+fn settings(shown: &[Shown]) -> String {
+    let mut html = String::from(
+        "<table class=\"plain\"><thead><tr><th>Key</th><th class=\"left\">Value</th>\
+         <th class=\"left\">From</th></tr></thead>\n<tbody>",
+    );
+    for Shown { key, value, origin } in shown {
+        let (key, value, from) = (escaped(key), escaped(value), origin.as_str());
+        push(
+            &mut html,
+            format_args!(
+                "<tr><td>{key}</td><td class=\"key\">{value}</td><td class=\"left\">{from}</td></tr>\n"
+            ),
+        );
+    }
+    html.push_str("</tbody></table>\n");
     html
 }
 

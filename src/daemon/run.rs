@@ -10,13 +10,14 @@
 
 mod client;
 mod parts;
+mod reload;
 mod watch;
 
 use std::fmt;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -24,7 +25,7 @@ use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::notify::Notify;
-use crate::config::Settings;
+use crate::config::{Faults, Reloaded, Settings};
 use crate::kafka::ConsumerError;
 use crate::s3::StoresError;
 
@@ -44,6 +45,8 @@ struct Wishes {
     stop: AtomicBool,
     seal: AtomicBool,
     try_again: AtomicBool,
+    /// In the order in which the file was read.
+    reloads: Mutex<Vec<Result<Reloaded, Faults>>>,
 }
 
 impl Control {
@@ -62,12 +65,21 @@ impl Control {
         self.0.try_again.store(true, Ordering::SeqCst);
     }
 
+    /// Hands in what a file that was read again means, or why it means nothing.
+    pub fn reload(&self, read: Result<Reloaded, Faults>) {
+        self.0.reloads.lock().unwrap_or_else(PoisonError::into_inner).push(read);
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.0.stop.load(Ordering::SeqCst)
     }
 
     pub(super) fn take_seal(&self) -> bool {
         self.0.seal.swap(false, Ordering::SeqCst)
+    }
+
+    pub(super) fn take_reloads(&self) -> Vec<Result<Reloaded, Faults>> {
+        std::mem::take(&mut *self.0.reloads.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn take_try_again(&self) -> bool {
@@ -177,15 +189,15 @@ pub fn run_at(
     watcher: &dyn Watcher,
 ) -> Result<(), RunError> {
     let clock = Clock::start();
-    let mut parts = Parts::start(settings, clock, place)?;
+    let mut parts = Parts::start(Arc::clone(&settings), clock, place)?;
     watcher.listening(parts.address);
     let (status, metrics) = (parts.status.clone(), parts.metrics.clone());
     let told = Told { notify: notify.clone(), status, metrics, clock };
     let watch = Watch::start(told, parts.budget.clone())?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
-        group = %parts.settings.kafka.group_id,
-        bucket = %parts.settings.s3.bucket,
+        group = %settings.kafka.group_id,
+        bucket = %settings.s3.bucket,
         workers = parts.workers.len(),
         "sluice starts"
     );

@@ -24,11 +24,11 @@ use tracing::warn;
 
 use super::clock::Clock;
 use super::gate::Gate;
+use super::live::Live;
 use super::mailbox::{Mail, Mailbox};
 use super::run::Brokers;
 use super::said::Said;
 use super::stores::Stores;
-use crate::config::Settings;
 use crate::engine::{Address, CommittedOffset, Places, Source, StopReason, Verdict};
 use crate::kafka::admin::{Admin, is_denied};
 use crate::kafka::ffi::{ClientHandle, Committed, ErrorCode};
@@ -71,7 +71,7 @@ pub(super) struct SettlerOptions {
     pub(super) claims_prefix: String,
     pub(super) starts_at_end: bool,
     pub(super) brokers: Brokers,
-    pub(super) settings: Arc<Settings>,
+    pub(super) settings: Live,
 }
 
 /// A partition whose topic id is compared each minute.
@@ -356,7 +356,7 @@ pub(super) async fn decide_from(
     options: SettlerOptions,
 ) -> Option<Result<Settlement, StopReason>> {
     let KafkaFacts { source, committed, start } = facts;
-    let layout = options.settings.for_topic(&source.partition.topic).layout;
+    let layout = options.settings.get().for_topic(&source.partition.topic).layout;
     let places = Places {
         prefix: layout.prefix.clone(),
         quarantine_prefix: layout.quarantine_prefix.clone(),

@@ -14,11 +14,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::model::{TopicPartition, Uptime};
+use crate::model::{Topic, TopicPartition, Uptime};
 
 pub use errors::{ERRORS_MAX, SeenError};
 pub use heartbeat::{Heartbeat, LoopName};
 pub use partition::{PartitionRow, Stopped};
+pub use rate::COURSE;
 
 use errors::Errors;
 use heartbeat::Beats;
@@ -87,9 +88,14 @@ pub struct Snapshot {
     /// The worst first: stopped, then by lag.
     pub rows: Vec<(TopicPartition, PartitionRow)>,
     pub partitions: PartitionSums,
+    /// The same by topic.
+    pub topics: BTreeMap<Topic, PartitionSums>,
     /// The newest first.
     pub errors: Vec<SeenError>,
     pub records_per_second: Option<f64>,
+    /// Records per second in spans of the last minutes, the oldest first, with how long ago each
+    /// span ended.
+    pub course: Vec<(Duration, f64)>,
 }
 
 /// Sums over all partitions, also those without a row in the snapshot.
@@ -101,6 +107,16 @@ pub struct PartitionSums {
     pub lag: u64,
     pub open_records: u64,
     pub open_bytes: u64,
+}
+
+impl PartitionSums {
+    fn add(&mut self, row: &PartitionRow) {
+        self.held += 1;
+        self.stopped += usize::from(row.stopped.is_some());
+        self.lag = self.lag.saturating_add(row.lag().unwrap_or(0));
+        self.open_records = self.open_records.saturating_add(row.open_records);
+        self.open_bytes = self.open_bytes.saturating_add(row.open_bytes);
+    }
 }
 
 impl Default for Status {
@@ -233,8 +249,10 @@ impl Status {
             store: facts.store.clone(),
             rows: rows.into_iter().map(|(name, row)| (name.clone(), row.clone())).collect(),
             partitions: facts.sums(),
+            topics: facts.sums_by_topic(),
             errors: facts.errors.newest_first(),
             records_per_second: facts.rate.per_second(now),
+            course: facts.rate.course(now),
         }
     }
 
@@ -260,14 +278,22 @@ impl Facts {
     }
 
     fn sums(&self) -> PartitionSums {
-        let mut sums = PartitionSums { held: self.rows.len(), ..PartitionSums::default() };
+        let mut sums = PartitionSums::default();
         for row in self.rows.values() {
-            sums.stopped += usize::from(row.stopped.is_some());
-            sums.lag = sums.lag.saturating_add(row.lag().unwrap_or(0));
-            sums.open_records = sums.open_records.saturating_add(row.open_records);
-            sums.open_bytes = sums.open_bytes.saturating_add(row.open_bytes);
+            sums.add(row);
         }
         sums
+    }
+
+    fn sums_by_topic(&self) -> BTreeMap<Topic, PartitionSums> {
+        let mut all: BTreeMap<Topic, PartitionSums> = BTreeMap::new();
+        for (partition, row) in &self.rows {
+            match all.get_mut(&partition.topic) {
+                Some(sums) => sums.add(row),
+                None => all.entry(partition.topic.clone()).or_default().add(row),
+            }
+        }
+        all
     }
 }
 

@@ -29,13 +29,13 @@ use std::time::Duration;
 use super::budget::Budget;
 use super::clock::Clock;
 use super::gate::Gate;
+use super::live::Live;
 use super::mailbox::Mailbox;
 use super::metrics::{Metrics, WorkerMetrics};
 use super::said::Said;
 use super::settler::Settler;
 use super::status::{Heartbeat, Status};
 use super::stores::Stores;
-use crate::config::Settings;
 use crate::engine::{Address, Input, Workshop};
 use crate::kafka::seat::{Fetcher, Messages};
 use crate::model::{TopicPartition, Uptime};
@@ -54,7 +54,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// What a worker shares with the process.
 #[derive(Clone, Debug)]
 pub(super) struct Surroundings {
-    pub(super) settings: Arc<Settings>,
+    pub(super) settings: Live,
     pub(super) clock: Clock,
     pub(super) gate: Arc<Gate>,
     pub(super) settler: Settler,

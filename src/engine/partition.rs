@@ -134,6 +134,8 @@ struct Next {
 pub struct Partition {
     source: Source,
     options: PartitionOptions,
+    /// What holds from the next batch on.
+    new_options: Option<PartitionOptions>,
     /// Behind the last record that was delivered.
     cursor: Offset,
     /// The end that was sealed or enqueued last: where the next batch starts (rule 6).
@@ -173,6 +175,7 @@ impl Partition {
         let mut machine = Self {
             source,
             options,
+            new_options: None,
             cursor: start.offset,
             tail: start.offset,
             committed: start.offset,
@@ -235,9 +238,23 @@ impl Partition {
                 self.replay_again(now, pass_bytes_max);
                 Ok(())
             }
+            Input::Options(options) => {
+                self.new_options = Some(options);
+                if self.open.is_none() {
+                    self.take_new_options();
+                }
+                Ok(())
+            }
             Input::Drain(reason) => self.drain(now, reason, workshop),
             Input::Tick => self.tick(now, workshop),
             Input::Record(_) | Input::EndOfLog(_) | Input::OutOfRange { .. } => Ok(()),
+        }
+    }
+
+    /// To be called while nothing is open: a batch ends as it began.
+    fn take_new_options(&mut self) {
+        if let Some(options) = self.new_options.take() {
+            self.options = options;
         }
     }
 

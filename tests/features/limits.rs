@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::support::daemon::Settings;
 use super::support::kafka::NewRecord;
+use super::support::kafka::topics::numbered;
 use super::support::process::Signal;
 use super::support::proxy::s3::{Operation, on};
 use super::support::{S3Server, kafka, s3, unique, verify};
@@ -131,4 +132,36 @@ fn pending_plans_that_do_not_fit_in_memory_are_finished_in_passes() {
     assert!(highest <= (64 + 100) * MEBIBYTE, "{} MiB resident", highest / MEBIBYTE);
     assert_eq!(scene.objects().len(), 60, "one object a key and partition, as was planned");
     verify::check_contents(kafka(), &scene.topic, s3(), &scene.bucket, "topics/");
+}
+
+/// One worker has both: 300,000 records that wait in one topic, and another whose few records are
+/// written one by one as they come. They do not wait until the first topic's are through.
+#[test]
+fn a_partition_that_is_far_behind_does_not_starve_the_others() {
+    let scene = Scene::new("behind", 1);
+    let live = unique("live");
+    kafka().create_topic(&live, 4);
+    for round in 0..3 {
+        scene.produce(&numbered(round * 100_000..(round + 1) * 100_000, 1));
+    }
+    let settings = scene.settings.clone().topics(&[&scene.topic, &live]);
+    let settings = settings.set("limits.workers", "1").set("limits.memory", "\"64 MiB\"");
+    let settings = settings.set("seal.records", "10000").override_for(&live, "seal.records = 1");
+    let daemon = settings.start();
+    scene.until_read(&daemon, 1);
+    let written = |topic: &str| {
+        let labels = [&format!("topic=\"{topic}\""), "stage=\"committed\""];
+        daemon.metric("sluice_partition_offset", &labels)
+    };
+    let behind = [4, 8].map(|records| {
+        kafka().produce(&live, &numbered(records - 4..records, 4));
+        daemon.wait_until("the few records to be written", SOON, || {
+            (written(&live) >= records as f64).then_some(())
+        });
+        written(&scene.topic)
+    });
+    assert!(behind.iter().all(|behind| *behind < 3e5), "the other topic was through: {behind:?}");
+    scene.until_written(&daemon);
+    daemon.stop_cleanly();
+    scene.check_default_layout();
 }

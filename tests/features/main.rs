@@ -17,6 +17,7 @@ mod kafka_changes;
 mod limits;
 mod objects;
 mod process;
+mod reloads;
 mod rights;
 mod seals;
 mod starts;

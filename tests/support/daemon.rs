@@ -141,7 +141,7 @@ impl Settings {
         clean_environment(&mut command);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let process = Process::start("sluice", command, &folder.path().join("log"));
-        Daemon { process: Mutex::new(process), address: OnceLock::new(), _folder: folder }
+        Daemon { process: Mutex::new(process), address: OnceLock::new(), folder }
     }
 
     /// Runs another subcommand to its end with this file: `command("check", &["--offline"])`.
@@ -163,7 +163,7 @@ pub struct Daemon {
     /// Where its pages are, once it said so.
     address: OnceLock<String>,
     /// With its file and its log, gone with it.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Daemon {
@@ -193,6 +193,12 @@ impl Daemon {
         let status = self.stop(Duration::from_secs(60));
         let how = process::describe(status);
         assert!(status.success(), "sluice stopped with {how}:\n{}", self.log_tail());
+    }
+
+    /// Gives it another file and tells it so (SIGHUP).
+    pub fn reload(&self, settings: &Settings) {
+        std::fs::write(self.folder.path().join("connector.toml"), settings.text()).unwrap();
+        self.signal(Signal::Hangup);
     }
 
     pub fn sigstop(&self) {

@@ -1,14 +1,31 @@
 //! Over real sockets of the loopback: the bounds are those of the edge itself.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::Path;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::super::live::Live;
 use super::super::metrics::PartitionSeries;
 use super::super::status::LoopName;
 use super::*;
+use crate::config::{FileText, Settings, Sources, load};
+
+fn settings() -> Settings {
+    let text = "[kafka]\nbootstrap_servers = [\"localhost:9092\"]\ntopics = [\"pin\"]\n\
+                [s3]\nbucket = \"bucket\"\n\
+                credentials = { access_key_id = \"marker\", secret_access_key = \"marker\" }\n\
+                [log]\nlevel = \"debug\"\n";
+    let path = Path::new("connector.toml").into();
+    let file = FileText { path, text: text.to_owned(), mode: Some(0o600) };
+    let (variables, cores) = (BTreeMap::new(), NonZeroUsize::MIN);
+    let sources = Sources { file: Some(&file), variables: &variables, arguments: &[], cores };
+    load(&sources).unwrap().settings
+}
 
 async fn server() -> (HttpServer, Site) {
     server_within(CONNECTION_TIME_MAX).await
@@ -20,6 +37,7 @@ async fn server_within(time_max: Duration) -> (HttpServer, Site) {
         status: Status::new(),
         started: Instant::now(),
         title: "sluice".into(),
+        settings: Live::new(Arc::new(settings())),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     (serve_within(time_max, listener, site.clone()).expect("listens"), site)
@@ -169,4 +187,17 @@ async fn stopping_closes_the_port_and_does_not_wait_for_the_idle() {
     let _idle = TcpStream::connect(address).await.expect("accepts");
     timeout(Duration::from_secs(5), server.stop()).await.expect("stops in time");
     TcpStream::connect(address).await.expect_err("nobody listens");
+}
+
+#[tokio::test]
+async fn the_page_shows_the_configuration_without_its_secrets_and_has_its_script() {
+    let (server, _site) = server().await;
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    let page = ask(server.address(), get("/").as_bytes()).await;
+    assert!(page.contains("<td>log.level</td><td class=\"key\">&quot;debug&quot;</td>"), "{page}");
+    assert!(page.contains("<td>s3.credentials.secret_access_key</td>"), "{page}");
+    assert!(page.contains("(not shown)") && !page.contains("marker"), "{page}");
+    let script = ask(server.address(), get("/live.js").as_bytes()).await;
+    assert!(script.contains("content-type: text/javascript") && script.contains("fetch(\"/\""));
+    server.stop().await;
 }

@@ -42,6 +42,7 @@ fn everything() -> Metrics {
     let stuck = Health::Stuck(vec![(LoopName::Poll, took), (LoopName::Commit, took)]);
     metrics.state_is(&Readiness::Ready, &stuck);
     metrics.rebalanced();
+    metrics.configuration_read(ReloadOutcome::Refused);
     metrics.s3_requested("put_object", "ok");
     let open = OpenBatches { count: 1, bytes: 5, oldest_age: Duration::from_secs(2) };
     metrics.worker_started(0).open_batches_are(open);

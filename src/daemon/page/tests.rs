@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::super::status::{Status, Stopped};
 use super::*;
+use crate::config::Origin;
 use crate::model::ObjectKey;
 
 fn at(seconds: u64) -> Uptime {
@@ -11,8 +12,20 @@ fn at(seconds: u64) -> Uptime {
 fn page(status: &Status, totals: Totals) -> String {
     let snapshot = status.snapshot(at(90), 200);
     let wall = Timestamp::from_millis(1_629_804_231_000);
-    render(&Facts { title: "sluice", snapshot: &snapshot, totals, uptime: at(90), wall })
+    let settings = [
+        shown("seal.age", "\"5 min\"", Origin::Default),
+        shown("layout.prefix", "\"<i>&\"", Origin::File),
+    ];
+    let settings = settings.as_slice();
+    render(&Facts { title: "sluice", snapshot: &snapshot, totals, uptime: at(90), wall, settings })
 }
+
+fn shown(key: &str, value: &str, origin: Origin) -> Shown {
+    Shown { key: key.to_owned(), value: value.to_owned(), origin }
+}
+
+/// The page's own script.
+const SCRIPT: &str = "<script src=\"/live.js\" defer></script>";
 
 fn partition(topic: &str, index: i32) -> TopicPartition {
     TopicPartition::new(topic, index).expect("a valid name")
@@ -22,7 +35,7 @@ fn partition(topic: &str, index: i32) -> TopicPartition {
 fn a_daemon_without_anything_has_a_whole_page() {
     let page = page(&Status::new(), Totals::default());
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
-    assert!(!page.contains("{{") && !page.contains("<script"));
+    assert!(!page.contains("{{") && page.matches("<script").count() == 1 && page.contains(SCRIPT));
     assert!(page.contains("None is assigned to this process."));
     assert!(page.contains("None since the start."));
     assert!(page.contains("2021-08-24 11:23:51 UTC"));
@@ -43,7 +56,11 @@ fn nothing_from_outside_becomes_html() {
     };
     status.partitions_are([(partition("pin", 0), row)]);
     let page = page(&status, Totals::default());
-    assert!(!page.contains("<script") && !page.contains("<b>/") && !page.contains('\u{0}'));
+    assert!(
+        !page.replace(SCRIPT, "").contains("<script")
+            && !page.contains("<b>/")
+            && !page.contains('\u{0}')
+    );
     let safe = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;\u{fffd}{{title}}";
     assert_eq!(page.matches(safe).count(), 5);
 }
@@ -73,7 +90,7 @@ fn rows_are_bounded_and_the_page_says_how_many_are_missing() {
     let status = Status::new();
     status.partitions_are((0..5_000).map(|index| (partition("pin", index), Default::default())));
     let page = page(&status, Totals::default());
-    assert_eq!(page.matches("<tbody>").count(), 200);
+    assert_eq!(page.matches("<tbody><tr><td>pin/").count(), 200);
     assert!(page.contains("and 4,800 more that are better off"));
     assert!(page.len() < 200_000, "{} bytes", page.len());
 }
@@ -95,4 +112,27 @@ fn numbers_are_written_for_people() {
     assert!(
         page.contains("64.0 MiB") && page.contains("of 256.0 MiB") && page.contains("width:25%")
     );
+}
+
+#[test]
+fn the_configuration_is_shown_with_where_it_comes_from() {
+    let page = page(&Status::new(), Totals::default());
+    let row =
+        "<td>seal.age</td><td class=\"key\">&quot;5 min&quot;</td><td class=\"left\">default</td>";
+    assert!(page.contains(row), "{page}");
+    assert!(page.contains("&quot;&lt;i&gt;&amp;&quot;") && page.contains(">file</td>"));
+}
+
+#[test]
+fn the_course_of_the_last_minutes_is_drawn_and_said_in_words() {
+    let status = Status::new();
+    for (second, total) in [(0, 0), (10, 1_000), (20, 1_000), (30, 51_000)] {
+        status.records_written(at(second), total);
+    }
+    let page = page(&status, Totals::default());
+    let words = "Records per second over the last 10 minutes: 5,000 now, 5,000 at most";
+    assert!(page.contains(words), "{page}");
+    let heights: Vec<_> =
+        page.split(" height=\"").skip(1).filter_map(|at| at.split('"').next()).collect();
+    assert_eq!(heights, ["1.2", "1.0", "60.0"], "a hundred a second, none, five thousand");
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
 use super::parts::{Parts, spawn};
+use super::reload::{Subscription, reload};
 use super::{Control, RunError, START_MAX, Watcher};
 use crate::config::{self, Topics};
 use crate::daemon::clock::wall;
@@ -49,7 +50,7 @@ pub(super) struct ClientRun {
 impl ClientRun {
     pub(super) fn start(parts: &mut Parts) -> Result<Self, RunError> {
         let name = format!("{:08x}", rand::random::<u32>());
-        let options = consumer_options(&parts.settings, name);
+        let options = consumer_options(&parts.settings.get(), name);
         let consumer = GroupConsumer::new(&options, parts.rebalancer.clone())?;
         let client = consumer.handle();
         let no_queue = |_| RunError::Bug { what: "a queue of the client" };
@@ -82,7 +83,8 @@ impl ClientRun {
     /// Subscribes, or changes the subscription if the topics that match the pattern have changed.
     fn subscribe(&mut self, parts: &Parts) -> Result<(), RunError> {
         self.topics_at = parts.clock.uptime().after(TOPICS_EVERY);
-        let topics = match &parts.settings.kafka.topics {
+        let settings = parts.settings.get();
+        let topics = match &settings.kafka.topics {
             Topics::Names(names) => names.clone(),
             Topics::Pattern(pattern) => {
                 let all = match self.consumer.topic_names(TOPICS_MAX) {
@@ -93,7 +95,7 @@ impl ClientRun {
                         return Ok(());
                     }
                 };
-                let mut found = parts.settings.kafka.topics.among(all);
+                let mut found = settings.kafka.topics.among(all);
                 found.sort();
                 if found.is_empty() {
                     warn!(pattern = pattern.as_str(), "no topic matches `kafka.topics_regex` yet");
@@ -140,10 +142,17 @@ impl ClientRun {
                     worker.mailbox.send(Mail::TryAgain);
                 }
             }
+            for read in control.take_reloads() {
+                if reload(parts, read) == Subscription::Changes {
+                    self.subscribe(parts)?;
+                }
+            }
             let now = parts.clock.uptime();
             self.check(parts, now)?;
             watcher.written(parts.metrics.totals().written_records);
-            if now >= self.topics_at && matches!(parts.settings.kafka.topics, Topics::Pattern(_)) {
+            if now >= self.topics_at
+                && matches!(parts.settings.get().kafka.topics, Topics::Pattern(_))
+            {
                 self.subscribe(parts)?;
             }
         }
@@ -222,7 +231,7 @@ impl ClientRun {
         notify.stopping();
         let partitions = parts.rebalancer.assigned_partitions();
         let mut draining = parts.rebalancer.start_draining(&partitions, SealReason::Shutdown);
-        let deadline = parts.clock.uptime().after(parts.settings.limits.drain);
+        let deadline = parts.clock.uptime().after(parts.settings.get().limits.drain);
         while !draining.is_over() && parts.clock.uptime() < deadline {
             if self.poll_once(parts).is_some() {
                 return;
@@ -262,7 +271,7 @@ fn show_membership(parts: &Parts, membership: Option<&Membership>) {
         parts.status.assignment_lost();
         return parts.status.member_is("not in the group");
     };
-    if parts.settings.kafka.protocol == config::Protocol::Consumer {
+    if parts.settings.get().kafka.protocol == config::Protocol::Consumer {
         parts.status.assignment_received();
     }
     parts.status.member_is(&format!("in the group, generation {}", member.generation));

@@ -16,6 +16,7 @@ use crate::daemon::connect::{protocol, s3_options};
 use crate::daemon::gate::Gate;
 use crate::daemon::group::{Rebalancer, Waits};
 use crate::daemon::http::{HttpServer, Site, serve};
+use crate::daemon::live::Live;
 use crate::daemon::mailbox::{Mail, Mailbox};
 use crate::daemon::metrics::{Metrics, PartitionSeries};
 use crate::daemon::observe::StoreObserver;
@@ -49,7 +50,7 @@ pub(super) struct WorkerThread {
 
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) settings: Arc<Settings>,
+    pub(super) settings: Live,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
     pub(super) status: Status,
@@ -74,21 +75,16 @@ impl Parts {
         clock: Clock,
         place: Place,
     ) -> Result<Self, RunError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(RUNTIME_THREADS)
-            .thread_name("sluice-upload")
-            .enable_all()
-            .build()
-            .map_err(RunError::Thread)?;
+        let runtime = start_runtime()?;
         let series = if settings.http.partition_metrics {
             PartitionSeries::Shown
         } else {
             PartitionSeries::Hidden
         };
         let metrics = Metrics::new(series).map_err(|_| RunError::Bug { what: "the metrics" })?;
-        let status = Status::new();
+        let (status, live) = (Status::new(), Live::new(Arc::clone(&settings)));
         let (http, address) =
-            start_http(place.listener, &settings, &runtime, (&metrics, &status), clock)?;
+            start_http(place.listener, &live, &runtime, (&metrics, &status), clock)?;
         let observer = StoreObserver { metrics: metrics.clone(), status: status.clone(), clock };
         let observer = Arc::new(observer);
         let (canceller, cancelled) = cancellation();
@@ -107,14 +103,15 @@ impl Parts {
         let waits = Waits::new(settings.limits.drain, settings.kafka.poll_interval);
         let waits = (waits, runtime.handle().clone());
         let rebalancer = Rebalancer::new(Arc::clone(&gate), waits, clock, told);
-        let options = settler_options(&settings, place.brokers);
+        let options = settler_options(&live, place.brokers);
         let (settler, settling) =
             SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);
         let settler_thread = spawn("sluice-settle", move || settling.run())?;
-        let budget = budget(&settings.limits);
-        keep_blocks(settings.limits.spare_bytes());
+        let limits = live.get().limits;
+        keep_blocks(limits.spare_bytes());
+        let budget = budget(&limits);
         let around = Surroundings {
-            settings: Arc::clone(&settings),
+            settings: live.clone(),
             clock,
             gate: Arc::clone(&gate),
             settler: settler.clone(),
@@ -127,7 +124,7 @@ impl Parts {
         };
         let workers = start_workers(&around)?;
         Ok(Self {
-            settings,
+            settings: live,
             clock,
             metrics,
             status,
@@ -189,32 +186,47 @@ impl Parts {
 
 /// What batches and uploads may take: librdkafka keeps to its share by itself.
 pub(in crate::daemon) fn budget(limits: &Limits) -> Budget {
+    Budget::new(budget_options(limits))
+}
+
+pub(super) fn budget_options(limits: &Limits) -> BudgetOptions {
     let workers = u64::try_from(limits.workers.get()).unwrap_or(u64::MAX);
-    Budget::new(BudgetOptions {
+    BudgetOptions {
         limit_bytes: limits.memory_bytes,
         prefetch_bytes: limits.prefetch_bytes_per_worker() * workers,
         upload_bytes: UPLOAD_BYTES,
         objects_max: limits.open_objects,
-    })
+    }
 }
 
-fn settler_options(settings: &Arc<Settings>, brokers: Brokers) -> SettlerOptions {
+fn settler_options(live: &Live, brokers: Brokers) -> SettlerOptions {
+    let settings = live.get();
     SettlerOptions {
         group: settings.kafka.group_id.clone(),
         claims_prefix: settings.s3.claims_prefix.clone(),
         brokers,
         starts_at_end: settings.kafka.start == Start::Latest,
-        settings: Arc::clone(settings),
+        settings: live.clone(),
     }
+}
+
+fn start_runtime() -> Result<Runtime, RunError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .thread_name("sluice-upload")
+        .enable_all()
+        .build()
+        .map_err(RunError::Thread)
 }
 
 fn start_http(
     listener: TcpListener,
-    settings: &Arc<Settings>,
+    live: &Live,
     runtime: &Runtime,
     told: (&Metrics, &Status),
     clock: Clock,
 ) -> Result<(HttpServer, SocketAddr), RunError> {
+    let settings = live.get();
     let address = settings.http.listen;
     let listen = |error| RunError::Listen { address, error };
     listener.set_nonblocking(true).map_err(listen)?;
@@ -223,6 +235,7 @@ fn start_http(
         status: told.1.clone(),
         started: clock.started(),
         title: settings.kafka.group_id.as_str().into(),
+        settings: live.clone(),
     };
     let server = {
         let _inside = runtime.enter();
@@ -234,7 +247,7 @@ fn start_http(
 }
 
 fn start_workers(around: &Surroundings) -> Result<Vec<WorkerThread>, RunError> {
-    let count = around.settings.limits.workers.get();
+    let count = around.settings.get().limits.workers.get();
     (0..count)
         .map(|index| {
             let mailbox = Mailbox::default();

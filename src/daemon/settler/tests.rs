@@ -6,7 +6,8 @@ use std::path::Path;
 use tokio::runtime::Runtime;
 
 use super::*;
-use crate::config::{FileText, Sources, load};
+use crate::config::{FileText, Settings, Sources, load};
+use crate::daemon::live::Live;
 use crate::daemon::metrics::{Metrics, PartitionSeries};
 use crate::daemon::observe::StoreObserver;
 use crate::daemon::status::Status;
@@ -61,7 +62,7 @@ fn waiting(runtime: &Runtime) -> (SettlerLoop, Mailbox) {
         claims_prefix: "_sluice/".to_owned(),
         starts_at_end: false,
         brokers: Brokers::Real,
-        settings: Arc::new(settings()),
+        settings: Live::new(Arc::new(settings())),
     };
     let (_settler, mut settling) = SettlerLoop::new(options, gate, stores, clock);
     let request = Request { address, partition, committed: None, mailbox: mailbox.clone() };

@@ -23,6 +23,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::connect::protocol;
 use crate::daemon::gate::{Gate, Order as GateOrder};
 use crate::daemon::group::{Draining, Rebalancer, Waits, WorkerSide};
+use crate::daemon::live::Live;
 use crate::daemon::mailbox::{Mail, Mailbox};
 use crate::daemon::metrics::{Metrics, PartitionSeries};
 use crate::daemon::observe::StoreObserver;
@@ -65,7 +66,7 @@ pub(super) struct Instance {
     /// It has stopped as it was asked to.
     pub(super) has_stopped: bool,
     kafka: Shared,
-    settings: Arc<Settings>,
+    settings: Live,
     clock: Clock,
     gate: Arc<Gate>,
     rebalancer: Arc<Rebalancer>,
@@ -120,8 +121,9 @@ impl Instance {
         let told = (metrics.clone(), status.clone());
         let rebalancer = Rebalancer::new(Arc::clone(&gate), waits, clock, told);
         let (sender, orders) = sync_channel(1_000);
+        let live = Live::new(Arc::clone(&settings));
         let around = Surroundings {
-            settings: Arc::clone(&settings),
+            settings: live.clone(),
             clock,
             gate: Arc::clone(&gate),
             settler: Settler::new(sender),
@@ -144,7 +146,7 @@ impl Instance {
             is_asleep: false,
             has_stopped: false,
             kafka,
-            settings,
+            settings: live,
             clock,
             gate,
             rebalancer,
@@ -165,6 +167,19 @@ impl Instance {
         };
         instance.begin_client();
         instance
+    }
+
+    /// Its file was read again.
+    pub(super) fn reload(&self, settings: Arc<Settings>) {
+        self.settings.set(settings);
+        for mailbox in &self.mailboxes {
+            mailbox.send(Mail::SettingsChanged);
+        }
+    }
+
+    /// Returns whether these settings could become its own while it runs.
+    pub(super) fn may_reload(&self, settings: &Settings) -> bool {
+        self.settings.get().s3 == settings.s3
     }
 
     fn seat(&self, worker: usize) -> Seat {
@@ -363,7 +378,7 @@ impl Instance {
         }
         let partitions = self.rebalancer.assigned_partitions();
         let draining = self.rebalancer.start_draining(&partitions, SealReason::Shutdown);
-        let deadline = self.clock.uptime().after(self.settings.limits.drain);
+        let deadline = self.clock.uptime().after(self.settings.get().limits.drain);
         self.stopping = Some(Stopping { draining, deadline, is_over: false });
     }
 

@@ -15,6 +15,7 @@ pub(super) enum Blow {
     Stop,
     Start,
     Seal,
+    Reload,
     Rebalance,
     Grow,
     Retain,
@@ -51,6 +52,7 @@ const PLAIN: &[(Blow, usize)] = &[
     (Blow::Stop, 4),
     (Blow::Start, 10),
     (Blow::Seal, 6),
+    (Blow::Reload, 4),
     (Blow::Rebalance, 6),
     (Blow::Grow, 1),
 ];

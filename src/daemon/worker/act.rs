@@ -86,7 +86,7 @@ impl Worker {
         let store = self.around.stores.of(&object.layout)?;
         let metadata = ObjectMetadata {
             batch: object.batch,
-            group: self.around.settings.kafka.group_id.clone(),
+            group: self.around.settings.get().kafka.group_id.clone(),
             partition: object.partition.clone(),
             topic_id: machine.topic_id(),
             batch_start: object.batch_start,

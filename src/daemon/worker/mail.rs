@@ -64,6 +64,7 @@ impl Worker {
                     self.restart(address);
                 }
             }
+            Mail::SettingsChanged => self.settings_changed(),
             Mail::Stop => self.is_stopping = true,
         }
     }

@@ -133,7 +133,8 @@ impl Worker {
             let addresses = self.slots.keys().copied();
             self.privileged = addresses.into_iter().find(|address| self.is_replaying(*address));
         }
-        let workers = u64::try_from(self.around.settings.limits.workers.get()).unwrap_or(u64::MAX);
+        let workers =
+            u64::try_from(self.around.settings.get().limits.workers.get()).unwrap_or(u64::MAX);
         let pass_bytes_max = self.around.budget.limit_bytes() / 2 / workers;
         for address in self.addresses() {
             let machine = self.slots.get(&address).and_then(super::Slot::machine);

@@ -3,8 +3,8 @@
 
 use tracing::{error, info, warn};
 
-use super::Worker;
 use super::slot::{HeldClaim, LOOK, Slot, State};
+use super::{Surroundings, Worker};
 use crate::daemon::clock::wall;
 use crate::daemon::settler::{Look, Request, Settlement};
 use crate::daemon::status::SeenError;
@@ -12,7 +12,7 @@ use crate::engine::{
     Address, ClaimStep, Input, ObjectId, ObjectSizes, OnLostRecords, Partition, PartitionOptions,
     Start, StopReason,
 };
-use crate::model::Uptime;
+use crate::model::{Topic, Uptime};
 use crate::mutant::Mutant;
 use crate::s3::{Claim, Claims, Etag};
 
@@ -21,7 +21,31 @@ const RESTARTS_MAX: u32 = 3;
 /// Ids of objects: the address above, a counter of the machine's objects below.
 const OBJECT_BITS: u32 = 40;
 
+/// Returns what the settings of now say of a partition of this topic.
+fn options(around: &Surroundings, topic: &Topic) -> PartitionOptions {
+    let settings = around.settings.get();
+    let of_topic = settings.for_topic(topic);
+    PartitionOptions {
+        layout: of_topic.layout,
+        seal: of_topic.seal,
+        sizes: ObjectSizes { frame_bytes: around.frame_bytes, part_bytes: settings.s3.part_bytes },
+        on_lost_records: match settings.kafka.on_lost_records {
+            crate::config::OnLostRecords::Stop => OnLostRecords::Stop,
+            crate::config::OnLostRecords::Skip => OnLostRecords::Skip,
+        },
+    }
+}
+
 impl Worker {
+    /// The settings have changed: each batch that is opened from now on follows them.
+    pub(super) fn settings_changed(&mut self) {
+        for address in self.addresses() {
+            let Some(slot) = self.slots.get(&address) else { continue };
+            let options = options(&self.around, &slot.partition.topic);
+            self.drive(address, Input::Options(options));
+        }
+    }
+
     pub(super) fn settled(&mut self, address: Address, result: Result<Settlement, StopReason>) {
         let Some(slot) = self.slots.get_mut(&address) else { return };
         if !matches!(slot.state, State::Settling) {
@@ -50,7 +74,7 @@ impl Worker {
             return;
         };
         let source = &settlement.source;
-        let settings = &self.around.settings;
+        let settings = self.around.settings.get();
         let (prefix, group) = (&settings.s3.claims_prefix, &settings.kafka.group_id);
         let claims = match Claims::new(prefix, &source.cluster, group) {
             Ok(claims) => claims,
@@ -97,19 +121,7 @@ impl Worker {
             return;
         }
         let Some(slot) = self.slots.get_mut(&address) else { return };
-        let topic = self.around.settings.for_topic(&source.partition.topic);
-        let options = PartitionOptions {
-            layout: topic.layout,
-            seal: topic.seal,
-            sizes: ObjectSizes {
-                frame_bytes: self.around.frame_bytes,
-                part_bytes: self.around.settings.s3.part_bytes,
-            },
-            on_lost_records: match self.around.settings.kafka.on_lost_records {
-                crate::config::OnLostRecords::Stop => OnLostRecords::Stop,
-                crate::config::OnLostRecords::Skip => OnLostRecords::Skip,
-            },
-        };
+        let options = options(&self.around, &source.partition.topic);
         let start = Start {
             offset: verdict.offset,
             metadata: verdict.metadata,

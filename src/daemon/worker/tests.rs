@@ -16,9 +16,10 @@ use tokio::runtime::Runtime;
 
 use super::slot::{Slot, State};
 use super::*;
-use crate::config::{FileText, Sources, load};
+use crate::config::{FileText, Settings, Sources, load};
 use crate::daemon::budget::BudgetOptions;
 use crate::daemon::connect::s3_options;
+use crate::daemon::live::Live;
 use crate::daemon::mailbox::Mail;
 use crate::daemon::metrics::PartitionSeries;
 use crate::daemon::observe::StoreObserver;
@@ -101,7 +102,7 @@ impl Rig {
             claims_prefix: settings.s3.claims_prefix.clone(),
             starts_at_end: false,
             brokers: Brokers::Mock,
-            settings: Arc::clone(&settings),
+            settings: Live::new(Arc::clone(&settings)),
         };
         let (settler, settling) =
             SettlerLoop::new(options, Arc::clone(&gate), Arc::clone(&stores), clock);
@@ -116,7 +117,7 @@ impl Rig {
             objects_max: 1_000,
         });
         let around = Surroundings {
-            settings,
+            settings: Live::new(settings),
             clock,
             gate,
             settler,
@@ -180,7 +181,7 @@ impl Rig {
 }
 
 fn machine(worker: &Worker, start: Offset) -> Partition {
-    let topic = worker.around.settings.for_topic(&pin().topic);
+    let topic = worker.around.settings.get().for_topic(&pin().topic);
     let options = PartitionOptions {
         layout: topic.layout,
         seal: topic.seal,

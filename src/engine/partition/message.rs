@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::PartitionOptions;
 use crate::engine::{ObjectDescription, ObjectId, Part, StopReason};
 use crate::format::BadRecord;
 use crate::model::{ObjectKey, Offset, OffsetRange, Record, SealReason, Timestamp, Uptime};
@@ -48,6 +49,8 @@ pub enum Input<'a> {
     ReplayAgain {
         pass_bytes_max: Option<u64>,
     },
+    /// What the configuration says from the next batch on.
+    Options(PartitionOptions),
     /// Open nothing more, finish what can be finished, then say `Drained`.
     Drain(SealReason),
     Tick,

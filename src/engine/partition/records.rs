@@ -57,6 +57,7 @@ impl Partition {
         workshop: &mut Workshop,
     ) -> Result<(), StopReason> {
         if self.open.is_none() {
+            self.take_new_options();
             self.open = Some(self.new_batch(now, workshop));
         }
         let Some(open) = &mut self.open else { return Ok(()) };

@@ -33,6 +33,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::CrashWithCommitTaken),
         1 => Just(Step::CrashWithObjectStored),
         1 => (0_u8..12).prop_map(Step::Reconfigure),
+        2 => (0_u8..12).prop_map(Step::Reload),
         1 => Just(Step::Drain),
     ]
 }

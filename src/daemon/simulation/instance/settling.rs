@@ -73,11 +73,11 @@ impl Instance {
         let Request { address, partition, mailbox, .. } = request;
         self.watched.push((partition, facts.source.topic_id, mailbox.clone()));
         let options = SettlerOptions {
-            group: self.settings.kafka.group_id.clone(),
-            claims_prefix: self.settings.s3.claims_prefix.clone(),
-            starts_at_end: self.settings.kafka.start == config::Start::Latest,
+            group: self.settings.get().kafka.group_id.clone(),
+            claims_prefix: self.settings.get().s3.claims_prefix.clone(),
+            starts_at_end: self.settings.get().kafka.start == config::Start::Latest,
             brokers: Brokers::Real,
-            settings: Arc::clone(&self.settings),
+            settings: self.settings.clone(),
         };
         let (gate, decision) =
             (Arc::clone(&self.gate), decide_from(Arc::clone(&self.stores), facts, options));

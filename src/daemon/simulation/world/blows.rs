@@ -44,6 +44,7 @@ impl World {
                     instance.seal();
                 }
             }
+            Blow::Reload => self.reload(which),
             Blow::Rebalance | Blow::Grow => {
                 let mut kafka = self.kafka.lock();
                 let Kafka { cluster, coordinator, dice, .. } = &mut *kafka;
@@ -65,6 +66,17 @@ impl World {
             || (blow == Blow::Start && self.instances.len() < INSTANCES_MAX)
         {
             self.start();
+        }
+    }
+
+    /// An instance takes another configuration while it runs.
+    fn reload(&mut self, which: usize) {
+        let choice = self.theme.choice(&mut self.dice);
+        let settings = self.settings.get(choice).cloned();
+        let Some((instance, settings)) = self.instances.get(which).zip(settings) else { return };
+        if instance.may_reload(&settings) {
+            self.kafka.lock().choices.insert(instance.id, choice);
+            instance.reload(settings);
         }
     }
 

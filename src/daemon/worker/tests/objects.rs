@@ -14,7 +14,7 @@ fn description(rig: &Rig) -> ObjectDescription {
         batch: BatchId::new(7),
         batch_start: at(0),
         first: at(0),
-        layout: rig.worker.around.settings.for_topic(&pin().topic).layout,
+        layout: rig.worker.around.settings.get().for_topic(&pin().topic).layout,
     }
 }
 
@@ -37,7 +37,7 @@ fn an_object_that_the_store_refuses_stops_the_partition_with_the_stores_words() 
     let mut rig = Rig::new(at(0));
     let error = StoreError {
         operation: Operation::Put,
-        bucket: rig.worker.around.settings.s3.bucket.clone(),
+        bucket: rig.worker.around.settings.get().s3.bucket.clone(),
         key: None,
         kind: StoreErrorKind::TooLarge,
         code: Some("EntityTooLarge".into()),

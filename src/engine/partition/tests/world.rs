@@ -41,6 +41,8 @@ pub(super) enum Step {
     CrashWithObjectStored,
     /// The next start has another layout and other limits.
     Reconfigure(u8),
+    /// The same without a crash.
+    Reload(u8),
     Drain,
 }
 
@@ -186,6 +188,10 @@ impl World {
             Step::Reconfigure(choice) => {
                 self.options = options(choice);
                 self.crash();
+            }
+            Step::Reload(choice) => {
+                self.options = options(choice);
+                self.handle(Input::Options(options(choice)));
             }
             Step::Drain => {
                 self.is_draining = true;
