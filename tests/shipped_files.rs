@@ -1,6 +1,6 @@
 //! What is shipped beside the program agrees with it: the units with the file's defaults and the
 //! exit codes, and the units with each other.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
 use std::path::Path;
@@ -137,6 +137,44 @@ fn every_metric_of_the_readme_is_one_of_the_program() {
         let is_there = tables.contains(&format!("\"{name}\""))
             || tables.contains(&format!("\"sluice_{name}\""));
         assert!(is_there, "the README names `sluice_{name}`, which is no metric");
+    }
+}
+
+/// Prometheus's own tool, and its own tests of rules: what fires on what.
+#[test]
+fn the_alerts_fire_on_what_they_are_for() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/prometheus");
+    let checks: [&[&str]; 2] = [
+        &["check", "rules", "--lint=all", "--lint-fatal", "alerts.yml"],
+        &["test", "rules", "alerts.test.yml"],
+    ];
+    for arguments in checks {
+        let mut promtool = Command::new("promtool");
+        let output = promtool.args(arguments).current_dir(&folder).output();
+        let output = output.unwrap_or_else(|error| {
+            panic!("promtool cannot be run ({error}): `.ci/set-up` installs it");
+        });
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    }
+}
+
+#[test]
+fn each_alert_is_tested_and_has_a_section_of_the_runbook_and_no_section_is_left_over() {
+    let rules = shipped("packaging/prometheus/alerts.yml");
+    let after = |text: &str, mark: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix(mark));
+        lines.map(|rest| rest.trim().to_owned()).collect()
+    };
+    let alerts = after(&rules, "- alert: ");
+    assert!(alerts.len() > 10, "{alerts:?}");
+    assert_eq!(after(&shipped("packaging/prometheus/RUNBOOK.md"), "## "), alerts);
+    let anchors = alerts.iter().map(|alert| format!("RUNBOOK.md#{}", alert.to_lowercase()));
+    assert_eq!(after(&rules, "runbook: "), anchors.collect::<Vec<_>>());
+    let cases = shipped("packaging/prometheus/alerts.test.yml");
+    for alert in alerts {
+        let fires = format!("alertname: {alert}\n        exp_alerts:\n");
+        assert!(cases.contains(&fires), "no case in which {alert} fires");
     }
 }
 

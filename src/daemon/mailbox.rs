@@ -88,6 +88,17 @@ pub(super) enum Mail {
         low: crate::model::Offset,
         high: crate::model::Offset,
     },
+    /// Where an idle log ended, asked at that time.
+    LogEnd {
+        address: Address,
+        end: crate::model::Offset,
+        asked: crate::model::Timestamp,
+    },
+    /// Whether Kafka has a leader for the partition.
+    HasLeader {
+        address: Address,
+        is_there: bool,
+    },
     /// The topic was created anew or is gone.
     TopicIs {
         partition: TopicPartition,

@@ -8,6 +8,7 @@
 
 mod gathered;
 mod partitions;
+mod process;
 mod workers;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use prometheus::{Encoder, HistogramOpts, Opts, Registry, TextEncoder};
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
 
+use super::status::{Health, Readiness};
 use crate::model::{SealReason, TopicPartition};
 
 pub use partitions::{PartitionMetrics, PartitionSeries};
@@ -49,11 +51,10 @@ pub struct Metrics {
     errors: IntCounterVec,
     quarantined_records: IntCounterVec,
     skipped_records: IntCounterVec,
-    memory_used: IntGauge,
-    memory_limit: IntGauge,
     rebalances: IntCounter,
     config_reloads: IntCounterVec,
     s3_requests: IntCounterVec,
+    process: process::Process,
     partitions: partitions::Partitions,
     workers: workers::Workers,
 }
@@ -83,8 +84,7 @@ impl Metrics {
         registry.register(Box::new(partitions.clone()))?;
         registry.register(Box::new(workers.clone()))?;
         let add = Adder(&registry);
-        add.build_info()?;
-        let metrics = Self {
+        Ok(Self {
             read_records: add.counter("read_records_total", "Records read from Kafka.")?,
             read_bytes: add.counter("read_bytes_total", "Bytes of record values read.")?,
             written_records: add.counter(
@@ -99,13 +99,25 @@ impl Metrics {
                 "written_objects_total",
                 "Objects that were written, or found written by a predecessor.",
             )?,
-            sealed_batches: add.counters("sealed_batches_total", "Batches sealed.", &["reason"])?,
-            publish_seconds: add
-                .latency("publish_duration_seconds", "Time to publish a batch, with retries.")?,
-            commit_seconds: add
-                .latency("commit_duration_seconds", "Time to commit offsets, with retries.")?,
-            retries: add.counters("retries_total", "Attempts repeated.", &["kind"])?,
-            errors: add.counters("errors_total", "Errors handled.", &["kind"])?,
+            sealed_batches: add.sealed_batches()?,
+            publish_seconds: add.latency(
+                "publish_duration_seconds",
+                "From a batch's seal to its last object being visible.",
+            )?,
+            commit_seconds: add.latency(
+                "commit_duration_seconds",
+                "From a request to commit offsets to its answer.",
+            )?,
+            retries: add.counters(
+                "retries_total",
+                "Attempts repeated, at S3 and of commits.",
+                &["kind"],
+            )?,
+            errors: add.counters(
+                "errors_total",
+                "Errors that a person may want to see.",
+                &["kind"],
+            )?,
             quarantined_records: add.counters(
                 "quarantined_records_total",
                 "Records read that go to the quarantine, once for each time they are read.",
@@ -116,30 +128,21 @@ impl Metrics {
                 "Records read that are not to be written, once for each time they are read.",
                 &["reason"],
             )?,
-            memory_used: add.gauge("memory_used_bytes", "Memory of the budget in use.")?,
-            memory_limit: add.gauge("memory_limit_bytes", "The memory budget.")?,
-            rebalances: add.counter("rebalances_total", "Rebalances of the consumer group.")?,
-            config_reloads: add.counters(
-                "config_reloads_total",
-                "Times that the configuration was read again while running.",
-                &["outcome"],
+            rebalances: add.counter(
+                "rebalances_total",
+                "Times that the group gave partitions or took them away.",
             )?,
+            config_reloads: add.config_reloads()?,
             s3_requests: add.counters(
                 "s3_requests_total",
                 "Requests to S3, each attempt counted.",
                 &["operation", "outcome"],
             )?,
+            process: process::Process::new(&add)?,
             registry,
             partitions,
             workers,
-        };
-        for reason in SealReason::ALL {
-            metrics.sealed_batches.with_label_values(&[reason.as_str()]);
-        }
-        for outcome in [ReloadOutcome::Taken, ReloadOutcome::Refused] {
-            metrics.config_reloads.with_label_values(&[outcome.as_str()]);
-        }
-        Ok(metrics)
+        })
     }
 
     pub fn records_read(&self, records: u64, value_bytes: u64) {
@@ -187,8 +190,18 @@ impl Metrics {
     }
 
     pub fn memory_is(&self, used_bytes: u64, limit_bytes: u64) {
-        self.memory_used.set(clamp(used_bytes));
-        self.memory_limit.set(clamp(limit_bytes));
+        self.process.memory_used.set(clamp(used_bytes));
+        self.process.memory_limit.set(clamp(limit_bytes));
+    }
+
+    /// What the system sees of the process.
+    pub fn resident_is(&self, bytes: u64) {
+        self.process.resident_is(bytes);
+    }
+
+    /// What `/readyz` and `/healthz` say.
+    pub fn state_is(&self, readiness: &Readiness, health: &Health) {
+        self.process.state_is(readiness, health);
     }
 
     pub fn rebalanced(&self) {
@@ -231,8 +244,8 @@ impl Metrics {
             written_bytes: self.written_bytes.get(),
             written_objects: self.written_objects.get(),
             quarantined_records: sum(&self.quarantined_records),
-            memory_used_bytes: unsigned(self.memory_used.get()),
-            memory_limit_bytes: unsigned(self.memory_limit.get()),
+            memory_used_bytes: unsigned(self.process.memory_used.get()),
+            memory_limit_bytes: unsigned(self.process.memory_limit.get()),
             rebalances: self.rebalances.get(),
         }
     }
@@ -294,6 +307,26 @@ impl Adder<'_> {
         let histogram = Histogram::with_opts(options.buckets(LATENCY_SECONDS.to_vec()))?;
         self.0.register(Box::new(histogram.clone()))?;
         Ok(histogram)
+    }
+
+    /// Each reason has its series from the start.
+    fn sealed_batches(&self) -> Result<IntCounterVec, prometheus::Error> {
+        let help = "Batches sealed, by what sealed them.";
+        let sealed = self.counters("sealed_batches_total", help, &["reason"])?;
+        for reason in SealReason::ALL {
+            sealed.with_label_values(&[reason.as_str()]);
+        }
+        Ok(sealed)
+    }
+
+    /// Each outcome has its series from the start.
+    fn config_reloads(&self) -> Result<IntCounterVec, prometheus::Error> {
+        let help = "Times that the configuration was read again while running.";
+        let reloads = self.counters("config_reloads_total", help, &["outcome"])?;
+        for outcome in [ReloadOutcome::Taken, ReloadOutcome::Refused] {
+            reloads.with_label_values(&[outcome.as_str()]);
+        }
+        Ok(reloads)
     }
 
     fn build_info(&self) -> Result<(), prometheus::Error> {

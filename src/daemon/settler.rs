@@ -13,13 +13,14 @@ mod latest;
 mod look;
 mod orders;
 mod silence;
+mod topics;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::clock::Clock;
 use super::gate::Gate;
@@ -36,7 +37,7 @@ use crate::s3::{Claim, Claims, Etag};
 
 use decide::{Asked, decide};
 use edges::Together;
-pub(super) use orders::{Look, Order, Request, Settler};
+pub(super) use orders::{AskEnd, Look, Order, Request, Settler};
 use silence::Silence;
 
 /// One question to the brokers.
@@ -93,12 +94,18 @@ pub(super) struct SettlerLoop {
     cluster: Option<ClusterId>,
     waiting: Vec<Request>,
     out_of_range: Vec<(Address, TopicPartition, Mailbox)>,
+    /// The newest question of each idle partition.
+    idle: BTreeMap<Address, AskEnd>,
     watched: BTreeMap<TopicPartition, Watched>,
+    /// As it was when topics were looked at last.
+    leaderless: BTreeSet<TopicPartition>,
     look_at: Uptime,
     /// Until then no question is asked about many partitions at once.
     one_by_one_until: Uptime,
     /// Questions about many partitions that failed in turn.
     unanswered_together: u32,
+    /// Until then nobody is asked where idle logs end.
+    no_ends_until: Uptime,
     latest: latest::Latest,
     said: Said,
     silence: Silence,
@@ -122,6 +129,9 @@ impl SettlerLoop {
             cluster: None,
             waiting: Vec::new(),
             out_of_range: Vec::new(),
+            idle: BTreeMap::new(),
+            leaderless: BTreeSet::new(),
+            no_ends_until: Uptime::ZERO,
             watched: BTreeMap::new(),
             look_at: Uptime::ZERO.after(WATCH),
             one_by_one_until: Uptime::ZERO,
@@ -158,6 +168,7 @@ impl SettlerLoop {
             }
             self.settle_waiting();
             self.tell_watermarks();
+            self.tell_idle_ends();
             if self.clock.uptime() >= self.look_at {
                 self.look_at_topics();
             }
@@ -173,6 +184,7 @@ impl SettlerLoop {
                 self.silence.answered();
                 self.waiting.clear();
                 self.out_of_range.clear();
+                self.idle.clear();
                 self.watched.clear();
                 done.send(()).ok();
             }
@@ -180,6 +192,7 @@ impl SettlerLoop {
             Order::Watermarks { address, partition, mailbox } => {
                 self.out_of_range.push((address, partition, mailbox));
             }
+            Order::LogEnd(ask) => drop(self.idle.insert(ask.address, *ask)),
             Order::Look(look) => self.look(*look),
             Order::Topics(topics) => self.latest.topics_are(topics),
             Order::LookAtTopics => self.look_at = self.clock.uptime(),
@@ -324,29 +337,6 @@ impl SettlerLoop {
         let ask = latest::Ask { admin, client: self.client.as_ref()?, stores: &self.stores };
         let named = self.latest.end_of(&self.options, ask, source)?;
         Some(named.map_or(low, |end| end.max(low)))
-    }
-
-    /// Compares the topic ids of everything that runs.
-    fn look_at_topics(&mut self) {
-        self.look_at = self.clock.uptime().after(WATCH);
-        self.watched.retain(|_, watched| self.gate.is_alive(watched.address));
-        if self.options.brokers == Brokers::Mock {
-            return;
-        }
-        let Some(admin) = self.admin() else { return };
-        let mut names: Vec<_> = self.watched.keys().map(|at| at.topic.clone()).collect();
-        names.dedup();
-        let Ok(topics) = admin.topics(&names) else { return };
-        for (partition, watched) in &self.watched {
-            let Some(Ok(found)) = topics.get(&partition.topic) else { continue };
-            let is_other =
-                found.id.is_known() && watched.topic_id.is_known() && found.id != watched.topic_id;
-            if is_other {
-                info!(%partition, "the topic was created anew");
-                let (partition, found) = (partition.clone(), found.id);
-                watched.mailbox.send(Mail::TopicIs { partition, found });
-            }
-        }
     }
 }
 

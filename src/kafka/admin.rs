@@ -12,13 +12,21 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::ffi::{ClientHandle, Edge, ErrorCode, Rights};
-use crate::model::{ClusterId, GroupId, Offset, Topic, TopicId, TopicPartition};
+use crate::model::{ClusterId, GroupId, Offset, PartitionIndex, Topic, TopicId, TopicPartition};
 
 /// What a topic is at this moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicDescription {
     pub id: TopicId,
     pub partitions: usize,
+    /// Those that nobody can read or write now, by number.
+    pub leaderless: Vec<i32>,
+}
+
+impl TopicDescription {
+    pub fn is_leaderless(&self, partition: PartitionIndex) -> bool {
+        self.leaderless.contains(&partition.value())
+    }
 }
 
 /// A member of a group, as its coordinator sees it.
@@ -97,7 +105,11 @@ impl Admin {
         let described = answers.into_iter().filter_map(|answer| {
             let topic = Topic::new(&answer.name).ok()?;
             let id = TopicId::from_halves(answer.id_most, answer.id_least);
-            let description = TopicDescription { id, partitions: answer.partitions };
+            let description = TopicDescription {
+                id,
+                partitions: answer.partitions,
+                leaderless: answer.leaderless,
+            };
             Some((topic, answer.error.map_or(Ok(description), Err)))
         });
         Ok(described.collect())
@@ -165,6 +177,14 @@ impl Admin {
             Some((partition, both))
         });
         Ok(both.collect())
+    }
+
+    /// Returns where logs end, or what was said instead, of those partitions that were answered.
+    pub fn log_ends(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, Result<Offset, ErrorCode>>, AdminError> {
+        self.edges(partitions, Edge::End)
     }
 
     fn edges(

@@ -10,6 +10,7 @@
 mod support;
 
 mod bad_records;
+mod dashboard;
 mod hangs;
 mod hostile;
 mod kafka_changes;
@@ -21,6 +22,7 @@ mod rights;
 mod seals;
 mod starts;
 mod stops;
+mod told;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

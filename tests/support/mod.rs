@@ -25,6 +25,7 @@ pub mod install;
 pub mod kafka;
 pub mod ports;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod readers;
 pub mod release;

@@ -11,7 +11,7 @@ pub const KEYS: &[Key] = &[
         "limits.memory",
         Size,
         Default("\"256 MiB\""),
-        "prefetched records, open batches and parts in flight together",
+        "what the process may have in memory beside its code: prefetched records, open batches and parts in flight, and what the system sees beyond them, for which batches give way",
     ),
     key(
         "limits.open_objects",

@@ -38,6 +38,7 @@ struct Cells {
     log_end: AtomicI64,
     published_ms: AtomicI64,
     is_starting: AtomicBool,
+    has_leader: AtomicBool,
 }
 
 impl Default for Cells {
@@ -51,6 +52,7 @@ impl Default for Cells {
             log_end: unknown(),
             published_ms: unknown(),
             is_starting: AtomicBool::new(true),
+            has_leader: AtomicBool::new(true),
         }
     }
 }
@@ -91,12 +93,17 @@ impl PartitionMetrics {
         self.0.is_starting.store(is_starting, Relaxed);
     }
 
+    /// Whether Kafka has a leader for the partition, as it was seen last.
+    pub fn has_leader(&self, is_there: bool) {
+        self.0.has_leader.store(is_there, Relaxed);
+    }
+
     /// The frontier.
     pub fn committed(&self, next: Offset) {
         self.0.committed.store(next.value(), Relaxed);
     }
 
-    /// The newest time of a record that is visible in S3.
+    /// Every record that is known and older than this is visible in S3.
     pub fn published_time(&self, time: Timestamp) {
         self.0.published_ms.store(time.millis(), Relaxed);
     }
@@ -111,6 +118,7 @@ impl PartitionMetrics {
 struct Families {
     assigned: Family,
     starting: Family,
+    leaderless: Family,
     stopped_count: Family,
     stopped: Family,
     offset: Family,
@@ -130,6 +138,11 @@ impl Families {
             starting: Family::new(
                 "sluice_starting_partitions",
                 "Partitions held whose start is not settled yet.",
+                &[],
+            )?,
+            leaderless: Family::new(
+                "sluice_leaderless_partitions",
+                "Partitions held for which Kafka has no leader, looked at each minute.",
                 &[],
             )?,
             stopped_count: Family::new(
@@ -159,7 +172,7 @@ impl Families {
             )?,
             published_time: Family::new(
                 "sluice_partition_published_time_seconds",
-                "Time of the newest record that is in S3, as it stands in Kafka.",
+                "Records with an earlier time are in S3, as far as they are known.",
                 PARTITION,
             )?,
         })
@@ -260,9 +273,10 @@ fn known(cell: &AtomicI64) -> Option<i64> {
 impl Collector for Partitions {
     fn desc(&self) -> Vec<&Desc> {
         let all = &*self.families;
-        let states = [&all.assigned, &all.starting, &all.stopped_count, &all.stopped];
+        let held = [&all.assigned, &all.starting, &all.leaderless];
+        let states = [&all.stopped_count, &all.stopped];
         let progress = [&all.offset, &all.lag, &all.log_end, &all.published_time];
-        states.into_iter().chain(progress).map(|family| family.description()).collect()
+        held.into_iter().chain(states).chain(progress).map(|family| family.description()).collect()
     }
 
     /// Leaves out a family without a series: the text format has no empty ones.
@@ -273,6 +287,9 @@ impl Collector for Partitions {
         let is_starting = |cells: &&Arc<Cells>| cells.is_starting.load(Relaxed);
         let starting = held.cells.values().filter(is_starting).count();
         let starting = families.starting.gauge(&[], starting as f64);
+        let is_leaderless = |cells: &&Arc<Cells>| !cells.has_leader.load(Relaxed);
+        let leaderless = held.cells.values().filter(is_leaderless).count();
+        let leaderless = families.leaderless.gauge(&[], leaderless as f64);
         let stopped_count = families.stopped_count.gauge(&[], held.stopped.len() as f64);
         let stopped = self.collect_stopped(&held);
         let offsets = match self.series {
@@ -282,6 +299,7 @@ impl Collector for Partitions {
         let all = [
             (&families.assigned, vec![assigned]),
             (&families.starting, vec![starting]),
+            (&families.leaderless, vec![leaderless]),
             (&families.stopped_count, vec![stopped_count]),
             (&families.stopped, stopped),
             (&families.offset, offsets.offset),

@@ -1,6 +1,9 @@
+mod reference;
+
 use std::time::Duration;
 
 use super::*;
+use crate::daemon::status::LoopName;
 use crate::model::{Offset, Timestamp};
 
 fn metrics(series: PartitionSeries) -> Metrics {
@@ -35,7 +38,11 @@ fn everything() -> Metrics {
     metrics.records_quarantined("not_json", 1);
     metrics.records_skipped("null", 2);
     metrics.memory_is(64, 256);
+    metrics.resident_is(1_024);
+    let stuck = Health::Stuck(vec![(LoopName::Poll, took), (LoopName::Commit, took)]);
+    metrics.state_is(&Readiness::Ready, &stuck);
     metrics.rebalanced();
+    metrics.configuration_read(ReloadOutcome::Refused);
     metrics.s3_requested("put_object", "ok");
     let open = OpenBatches { count: 1, bytes: 5, oldest_age: Duration::from_secs(2) };
     metrics.worker_started(0).open_batches_are(open);
@@ -68,6 +75,10 @@ fn each_event_is_counted_under_its_name() {
         "sluice_quarantined_records_total{reason=\"not_json\"} 1",
         "sluice_skipped_records_total{reason=\"null\"} 2",
         "sluice_memory_used_bytes 64",
+        "sluice_resident_memory_bytes 1024",
+        "sluice_ready 1",
+        "sluice_stuck_loops 2",
+        "sluice_leaderless_partitions 0",
         "sluice_memory_limit_bytes 256",
         "sluice_rebalances_total 1",
         "sluice_s3_requests_total{operation=\"put_object\",outcome=\"ok\"} 1",

@@ -58,7 +58,7 @@ impl Workers {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let families = Families {
             batches: Family::new("sluice_open_batches", "Batches that take records.", &[])?,
-            bytes: Family::new("sluice_open_batch_bytes", "Bytes in open batches.", &[])?,
+            bytes: Family::new("sluice_open_batch_bytes", "Memory that open batches hold.", &[])?,
             oldest_age: Family::new(
                 "sluice_open_batch_oldest_age_seconds",
                 "Time since the oldest open batch was opened.",

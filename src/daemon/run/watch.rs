@@ -49,6 +49,7 @@ impl Watch {
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                 is_ready = told.tell(is_ready);
                 if let Some(resident_bytes) = resident_bytes() {
+                    told.metrics.resident_is(resident_bytes);
                     budget.has_resident(resident_bytes);
                 }
                 give_memory_back();
@@ -68,9 +69,10 @@ impl Told {
         let Self { notify, status, metrics, clock } = self;
         let now = clock.uptime();
         status.records_written(now, metrics.totals().written_records);
-        notify.feed_watchdog(&status.health(now));
+        let (health, readiness) = (status.health(now), status.readiness());
+        metrics.state_is(&readiness, &health);
+        notify.feed_watchdog(&health);
         notify.status(&status.line());
-        let readiness = status.readiness();
         if readiness == Readiness::Draining {
             notify.extend_timeout(MORE_TIME);
         }

@@ -25,8 +25,9 @@ impl SettlerLoop {
         names.sort();
         names.dedup();
         if self.options.brokers == Brokers::Mock {
-            let unknown = Ok(TopicDescription { id: TopicId::UNKNOWN, partitions: 0 });
-            return Ok((names.into_iter().map(|name| (name, unknown)).collect(), None));
+            let unknown =
+                || TopicDescription { id: TopicId::UNKNOWN, partitions: 0, leaderless: Vec::new() };
+            return Ok((names.into_iter().map(|name| (name, Ok(unknown()))).collect(), None));
         }
         let topics = admin.topics(&names)?;
         let members = admin.members(&self.options.group);

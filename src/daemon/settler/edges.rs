@@ -4,10 +4,11 @@
 //! It owns: when all are asked at once, and when one by one. It does not own: what an answer means.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::{SettlerLoop, WATCH};
+use super::{AskEnd, SettlerLoop, WATCH};
 use crate::daemon::mailbox::Mail;
 use crate::kafka::admin::{Admin, AdminError};
 use crate::kafka::ffi::ErrorCode;
@@ -15,6 +16,9 @@ use crate::model::{Offset, TopicPartition};
 
 /// Questions about many partitions that may fail in turn: a new topic's leaders are not there at once.
 const UNANSWERED_MAX: u32 = 2;
+/// Where idle logs end is asked often and needed by nobody who waits, so it may not hold up others.
+const IDLE_ASK: Duration = Duration::from_secs(2);
+const IDLE_AGAIN: Duration = Duration::from_secs(10);
 
 type Answers<T> = BTreeMap<TopicPartition, Result<T, ErrorCode>>;
 
@@ -86,6 +90,38 @@ impl SettlerLoop {
                 }
             }
         });
+    }
+
+    /// Answers where idle logs end, all in one question. If one leader does not answer, nobody is
+    /// told, and it is looked who has no leader: what is idle asks again.
+    pub(super) fn tell_idle_ends(&mut self) {
+        let asks = std::mem::take(&mut self.idle).into_values();
+        let gate = &self.gate;
+        let asks: Vec<AskEnd> = asks
+            .filter(|ask| gate.is_alive(ask.address) && !self.leaderless.contains(&ask.partition))
+            .collect();
+        if asks.is_empty() || self.clock.uptime() < self.no_ends_until {
+            return;
+        }
+        let Some(client) = &self.client else { return };
+        let partitions: Vec<_> = asks.iter().map(|ask| ask.partition.clone()).collect();
+        match Admin::new(client, IDLE_ASK).log_ends(&partitions) {
+            Ok(ends) => {
+                for AskEnd { address, partition, asked, mailbox } in asks {
+                    if let Some(Ok(end)) = ends.get(&partition) {
+                        mailbox.send(Mail::LogEnd { address, end: *end, asked });
+                    }
+                }
+            }
+            Err(error) => {
+                debug!(%error, "it is not known whether idle logs still end where they did");
+                let known = self.leaderless.len();
+                self.look_at_topics_within(IDLE_ASK);
+                if self.leaderless.len() <= known {
+                    self.no_ends_until = self.clock.uptime().after(IDLE_AGAIN);
+                }
+            }
+        }
     }
 
     /// Asks for all of them, or for none: for one partition there is nothing to gain, and one without

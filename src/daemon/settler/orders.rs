@@ -5,7 +5,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use crate::daemon::mailbox::Mailbox;
 use crate::engine::Address;
 use crate::kafka::ffi::{ClientHandle, Committed};
-use crate::model::{Topic, TopicPartition};
+use crate::model::{Timestamp, Topic, TopicPartition};
 use crate::s3::Etag;
 
 /// A partition that wants to start.
@@ -28,6 +28,16 @@ pub(in crate::daemon) struct Look {
     pub(in crate::daemon) mailbox: Mailbox,
 }
 
+/// An idle partition that wants to know where its log ends.
+#[derive(Clone, Debug)]
+pub(in crate::daemon) struct AskEnd {
+    pub(in crate::daemon) address: Address,
+    pub(in crate::daemon) partition: TopicPartition,
+    /// When: comes back with the answer.
+    pub(in crate::daemon) asked: Timestamp,
+    pub(in crate::daemon) mailbox: Mailbox,
+}
+
 #[derive(Debug)]
 pub(in crate::daemon) enum Order {
     Client(ClientHandle),
@@ -40,6 +50,7 @@ pub(in crate::daemon) enum Order {
         partition: TopicPartition,
         mailbox: Mailbox,
     },
+    LogEnd(Box<AskEnd>),
     Look(Box<Look>),
     Topics(Vec<Topic>),
     /// Compare topic ids now, not at the next minute.
@@ -79,6 +90,11 @@ impl Settler {
     ) {
         let (partition, mailbox) = (of.clone(), mailbox.clone());
         self.send(Order::Watermarks { address, partition, mailbox });
+    }
+
+    /// Asks where the log of an idle partition ends; what cannot be asked now has no answer.
+    pub(in crate::daemon) fn log_end(&self, ask: AskEnd) {
+        self.send(Order::LogEnd(Box::new(ask)));
     }
 
     /// Looks whether the claim of a stopped partition holds a decision.

@@ -47,6 +47,12 @@ impl Worker {
             Mail::Claim { address, answer } => self.claim_answered(address, answer),
             Mail::Decided { address, claim } => self.decided(address, claim),
             Mail::Watermarks { address, low, high } => self.watermarks(address, low, high),
+            Mail::LogEnd { address, end, asked } => self.idle_log_end(address, end, asked),
+            Mail::HasLeader { address, is_there } => {
+                if let Some(slot) = self.slots.get(&address) {
+                    slot.metrics.has_leader(is_there);
+                }
+            }
             Mail::TopicIs { partition, found } => self.topic_is(&partition, found),
             Mail::Seal => {
                 for address in self.addresses() {

@@ -133,7 +133,7 @@ impl Worker {
             && record.offset >= machine.cursor()
         {
             fed.add(value_bytes(&record));
-            slot.progress.read(record.timestamp);
+            slot.progress.read(record.timestamp, now.wall);
             machine.handle(now, Input::Record(record), &mut self.workshop);
             if machine.has_actions() || machine.held_bytes() != slot.holding.bytes {
                 break;
@@ -212,7 +212,7 @@ impl Worker {
                 if record.offset < machine.cursor() {
                     return None; // from before a seek
                 }
-                slot.progress.read(record.timestamp);
+                slot.progress.read(record.timestamp, now.wall);
                 machine.handle(now, Input::Record(record), &mut self.workshop);
                 self.carry_out(address);
                 Some(bytes)

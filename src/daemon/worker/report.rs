@@ -17,13 +17,14 @@ impl Worker {
         for slot in self.slots.values_mut() {
             slot.metrics.starting(slot.word() == "starting");
             let State::Running(machine) = &slot.state else { continue };
-            if let Some(time) = slot.progress.look(machine.cursor(), machine.published_to()) {
+            let (cursor, published_to) = (machine.cursor(), machine.published_to());
+            if let Some(time) = slot.progress.look(cursor, published_to, slot.log_end) {
                 slot.metrics.published_time(time);
             }
-            slot.metrics.consumed(slot.consumed().unwrap_or(machine.cursor()));
-            slot.metrics.buffered(machine.cursor());
+            slot.metrics.consumed(slot.consumed().unwrap_or(cursor));
+            slot.metrics.buffered(cursor);
             slot.metrics.committed(machine.frontier());
-            slot.metrics.published(machine.published_to());
+            slot.metrics.published(published_to);
             if let Some(stats) = machine.open_stats() {
                 open.count += 1;
                 open.bytes += u64::try_from(machine.open_bytes()).unwrap_or(u64::MAX);

@@ -88,6 +88,8 @@ pub(super) struct Slot {
     /// The log's end was asked for, because it is not fetched.
     pub(super) asks_log_end: bool,
     pub(super) ask_log_end_at: Option<Uptime>,
+    /// From then on it is asked whether an idle log is still at its end.
+    pub(super) ask_idle_at: Uptime,
     /// The client does not let it read on.
     pub(super) refused: Option<Refused>,
     /// What stood committed before there was a machine.
@@ -119,6 +121,7 @@ impl Slot {
             is_out_of_range: false,
             asks_log_end: false,
             ask_log_end_at: None,
+            ask_idle_at: Uptime::ZERO,
             refused: None,
             committed: None,
         }
@@ -153,6 +156,13 @@ impl Slot {
             Content::End(_) | Content::Error { .. } => None,
         });
         Some(aside.map_or(cursor, |aside| aside.max(cursor)))
+    }
+
+    /// Returns whether all that is known of the log is published.
+    pub(super) fn is_idle(&self) -> bool {
+        let Some(machine) = self.machine() else { return false };
+        let known = self.log_end.map(|end| end.max(machine.cursor()));
+        known.is_some_and(|known| known <= machine.published_to())
     }
 
     /// Returns whether the machine has a deadline that has come, or a stop is to be tried again.

@@ -42,6 +42,7 @@ pub(in super::super) struct DescribedTopic {
     pub id_most: u64,
     pub id_least: u64,
     pub partitions: usize,
+    pub leaderless: Vec<i32>,
     /// None where it was not asked or is not said.
     pub may_read: Option<bool>,
 }
@@ -284,7 +285,12 @@ unsafe fn read_topic(topic: *const native::rd_kafka_TopicDescription_t) -> Descr
     let mut partitions = 0;
     // SAFETY: valid by contract; everything is copied out. An id that is null is unknown: zero.
     unsafe {
-        native::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
+        let first = native::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
+        let leaderless = array(first, partitions).iter().filter_map(|partition| {
+            let is_led = !native::rd_kafka_TopicPartitionInfo_leader(*partition).is_null();
+            (!is_led).then(|| native::rd_kafka_TopicPartitionInfo_partition(*partition))
+        });
+        let leaderless = leaderless.collect();
         let id = native::rd_kafka_TopicDescription_topic_id(topic);
         let halves = if id.is_null() {
             (0, 0)
@@ -303,6 +309,7 @@ unsafe fn read_topic(topic: *const native::rd_kafka_TopicDescription_t) -> Descr
             id_most: halves.0.cast_unsigned(),
             id_least: halves.1.cast_unsigned(),
             partitions,
+            leaderless,
         }
     }
 }

@@ -101,10 +101,22 @@ impl Kafka {
         let new =
             NewTopic::new(topic, i32::try_from(partitions).unwrap(), TopicReplication::Fixed(-1));
         let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
+        self.create(&new);
+    }
+
+    /// Creates a topic of one partition, which this broker (its index) alone holds.
+    pub fn create_topic_on(&self, topic: &str, broker: i32) {
+        let brokers = [broker + 1];
+        let placed = [&brokers[..]];
+        self.create(&NewTopic::new(topic, 1, TopicReplication::Variable(&placed)));
+    }
+
+    fn create(&self, new: &NewTopic<'_>) {
+        let (topic, partitions) = (new.name, usize::try_from(new.num_partitions).unwrap());
         let admin = self.admin();
         // A topic just deleted may still be on its way out.
         wait::until(&format!("the creation of `{topic}`"), ANSWER_IN, || {
-            match runtime().block_on(admin.create_topics([&new], &AdminOptions::new())) {
+            match runtime().block_on(admin.create_topics([new], &AdminOptions::new())) {
                 Ok(mut answers) => answers.remove(0).ok(),
                 // Nothing was sent: the client has let go of the broker it was to go to, the one that
                 // it was started with, for one that the cluster named.

@@ -167,7 +167,7 @@ pub(super) fn topics(
         let absent = Err(Code::UnknownTopicOrPartition.into());
         match answers.remove(topic).unwrap_or(absent) {
             Ok(described) => {
-                describe(&mut at, described);
+                describe(&mut at, &described);
                 found.insert(topic.clone(), described);
             }
             Err(code) => no_topic(&mut at, code),
@@ -176,7 +176,7 @@ pub(super) fn topics(
     found
 }
 
-fn describe(at: &mut At<'_>, topic: TopicDescription) {
+fn describe(at: &mut At<'_>, topic: &TopicDescription) {
     let what = count_of(topic.partitions, "partition");
     match topic.id == TopicId::UNKNOWN {
         false => at.ok(Question::Topic, format!("{what}, topic id {}", topic.id)),

@@ -136,7 +136,8 @@ fn kip_848_is_asked_for_only_where_it_is_wanted() {
 fn each_topic_has_a_line() {
     let topic = |name| Topic::new(name).unwrap();
     let names = ["pin", "geo", "user", "old", "new"].map(topic);
-    let described = |partitions, id| Ok(TopicDescription { id, partitions });
+    let described =
+        |partitions, id| Ok(TopicDescription { id, partitions, leaderless: Vec::new() });
     let answers = BTreeMap::from([
         (topic("pin"), described(1, TopicId::from_u128(10))),
         (topic("geo"), Err(Code::UnknownTopicOrPartition.into())),
@@ -224,7 +225,8 @@ fn rights_that_are_missing_are_named() {
 }
 
 fn known() -> Known {
-    let described = TopicDescription { id: TopicId::from_u128(10), partitions: 4 };
+    let described =
+        TopicDescription { id: TopicId::from_u128(10), partitions: 4, leaderless: Vec::new() };
     Known {
         cluster: ClusterId::new("ours").unwrap(),
         topics: BTreeMap::from([(Topic::new("pin").unwrap(), described)]),

@@ -27,6 +27,7 @@ impl Instance {
                 Order::LookAtTopics => self.watch_at = self.clock.uptime(),
                 Order::Client(_)
                 | Order::ClientGone { .. }
+                | Order::LogEnd(_)
                 | Order::Look(_)
                 | Order::Topics(_)
                 | Order::Stop => {}

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use super::*;
-use crate::daemon::worker::log_end::ASK_EVERY;
+use crate::daemon::worker::log_end::{ASK_EVERY, ASK_IDLE_EVERY};
 use crate::daemon::worker::slot::Kept;
 use crate::kafka::ffi::{Content, Place};
 use crate::kafka::seat::{Messages, Read};
-use crate::model::{NoHeaders, Record};
+use crate::model::{NoHeaders, Record, Timestamp};
 
 /// One record at this offset.
 #[derive(Debug)]
@@ -97,4 +97,37 @@ fn a_partition_that_starts_lags_from_what_is_committed() {
     rig.worker.serve(Mail::Watermarks { address, low, high });
     rig.worker.report(Uptime::ZERO);
     assert_eq!(rig.worker.around.status.snapshot(Uptime::ZERO, 1).partitions.lag, 7);
+}
+
+/// That nothing is fetched may also mean that the leader does not answer.
+#[test]
+fn an_idle_partition_says_a_time_only_when_the_end_of_its_log_was_answered() {
+    let mut rig = Rig::new(at(3));
+    rig.slot().is_paused = false;
+    rig.slot().log_end_is(at(3));
+    let said = |rig: &mut Rig, now| {
+        rig.worker.report(now);
+        let text = String::from_utf8(rig.worker.around.metrics.text().unwrap()).unwrap();
+        let line = text.lines().find(|line| line.starts_with("sluice_partition_published_time"));
+        line.map(|line| line.rsplit(' ').next().unwrap().to_owned())
+    };
+    assert_eq!(said(&mut rig, Uptime::ZERO), None);
+    assert_eq!(rig.slot().ask_idle_at, Uptime::ZERO.after(ASK_IDLE_EVERY), "it was asked");
+    let (address, asked) = (rig.address, Timestamp::from_millis(1_700_000_000_000));
+    rig.worker.serve(Mail::LogEnd { address, end: at(4), asked });
+    assert_eq!(said(&mut rig, Uptime::ZERO), None, "there is a record that was not read");
+    assert!(!rig.slot().is_idle());
+    let mut rig = Rig::new(at(3));
+    rig.worker.serve(Mail::LogEnd { address: rig.address, end: at(3), asked });
+    assert_eq!(said(&mut rig, Uptime::ZERO).as_deref(), Some("1700000000"));
+}
+
+#[test]
+fn a_missing_leader_is_shown_until_there_is_one() {
+    let mut rig = Rig::new(at(3));
+    for (is_there, count) in [(false, 1), (true, 0)] {
+        rig.worker.serve(Mail::HasLeader { address: rig.address, is_there });
+        let text = String::from_utf8(rig.worker.around.metrics.text().unwrap()).unwrap();
+        assert!(text.contains(&format!("\nsluice_leaderless_partitions {count}\n")), "{text}");
+    }
 }
