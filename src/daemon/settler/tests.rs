@@ -13,7 +13,10 @@ use crate::daemon::status::Status;
 use crate::kafka::Protocol;
 use crate::kafka::admin::AdminError;
 use crate::model::Bucket;
-use crate::s3::{AwsStores, Retry, S3Options, StaticCredentials, UploadObserver, cancellation};
+use crate::s3::{
+    AwsStores, ObjectOptions, Retry, S3Options, StaticCredentials, UploadObserver, Way,
+    cancellation,
+};
 
 fn stores(runtime: &Runtime, metrics: &Metrics, clock: Clock) -> Stores {
     let observer = StoreObserver { metrics: metrics.clone(), status: Status::new(), clock };
@@ -32,6 +35,9 @@ fn stores(runtime: &Runtime, metrics: &Metrics, clock: Clock) -> Stores {
         conditional_writes: true,
         sign_bodies: false,
         credentials: Some(credentials),
+        role: None,
+        way: Way::default(),
+        objects: ObjectOptions::default(),
     };
     let aws = runtime.block_on(AwsStores::connect(&options)).unwrap();
     let bucket = Bucket::new("bucket").unwrap();
