@@ -112,6 +112,13 @@ impl Settings {
         self
     }
 
+    /// Takes away a variable that every daemon of the tests has.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.environment.retain(|(one, _)| one != name);
+        self
+    }
+
     /// Adds an `[[override]]` for topics that match, with its keys as lines of TOML.
     #[must_use]
     pub fn override_for(mut self, topics: &str, lines: &str) -> Self {
