@@ -11,6 +11,7 @@
 mod support;
 
 mod chain;
+mod customer;
 mod forward;
 mod gate;
 mod http;

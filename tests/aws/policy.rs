@@ -81,6 +81,21 @@ const OPTIONAL: [&str; 3] =
     ["s3:DeleteObject", "s3:ListBucketMultipartUploads", "s3:GetLifecycleConfiguration"];
 
 #[test]
+fn the_readme_has_the_least_policy() {
+    let readme = include_str!("../../README.md");
+    let section = readme.split("### The least policy for S3").nth(1).unwrap();
+    let policy = section.split("```json").nth(1).unwrap().split("```").next().unwrap();
+    let policy: serde_json::Value = serde_json::from_str(policy).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    let actions = statements.iter().flat_map(|statement| statement["Action"].as_array().unwrap());
+    let mut actions: Vec<_> = actions.map(|action| action.as_str().unwrap()).collect();
+    actions.sort_unstable();
+    let mut least = LEAST;
+    least.sort_unstable();
+    assert_eq!(actions, least);
+}
+
+#[test]
 fn each_action_of_the_least_policy_is_named_when_it_is_taken_away() {
     for action in LEAST {
         let place = place();
@@ -109,18 +124,17 @@ fn what_only_check_asks_for_is_no_failure() {
 
 #[test]
 fn an_action_that_aws_names_is_the_one_to_grant() {
-    let with_kms = |settings: Settings| settings.set("s3.encryption.method", "\"sse_kms\"");
-    let with_tags = |settings: Settings| settings.set("s3.tags", "[\"team=data\"]");
-    let cases: [(&str, &dyn Fn(Settings) -> Settings, &str); 4] = [
-        ("s3:PutObject", &|settings| settings, "on the objects"),
-        ("s3:PutObjectTagging", &with_tags, "on the objects"),
-        ("kms:GenerateDataKey", &with_kms, "on the key that encrypts"),
-        ("kms:Decrypt", &with_kms, "on the key that encrypts"),
+    const KMS: (&str, &str) = ("s3.encryption.method", "\"sse_kms\"");
+    let cases = [
+        ("s3:PutObject", ("s3.requester_pays", "false"), "on the objects"),
+        ("s3:PutObjectTagging", ("s3.tags", "[\"team=data\"]"), "on the objects"),
+        ("kms:GenerateDataKey", KMS, "on the key that encrypts"),
+        ("kms:Decrypt", KMS, "on the key that encrypts"),
     ];
-    for (action, ask, of) in cases {
+    for (action, (key, value), of) in cases {
         let place = place();
         take_away(&place.proxy, action, Canned::denied(action));
-        let (lines, code) = complaints(&ask(place.settings.clone()));
+        let (lines, code) = complaints(&place.settings.set(key, value));
         assert_eq!(code, 1, "{lines:#?}");
         let told = format!("cause `{action}`: grant `{action}` {of}");
         assert!(lines.iter().any(|line| line.contains(&told)), "{told}\n{lines:#?}");
@@ -131,7 +145,7 @@ fn an_action_that_aws_names_is_the_one_to_grant() {
 fn what_the_file_asks_for_is_named_where_aws_does_not() {
     let place = place();
     take_away(&place.proxy, "s3:PutObjectAcl", Canned::error(403, "AccessDenied"));
-    let settings = place.settings.clone().set("s3.acl", "\"bucket-owner-full-control\"");
+    let settings = place.settings.set("s3.acl", "\"bucket-owner-full-control\"");
     let (lines, code) = complaints(&settings);
     assert_eq!(code, 1, "{lines:#?}");
     let told = "grant `s3:PutObject` on the objects, and what the file needs: `s3:PutObjectAcl` (`s3.acl`)";
