@@ -16,7 +16,7 @@ use super::support::kafka::topics::numbered;
 use super::support::process::{Process, guarded};
 use super::support::s3::{ACCESS_KEY, REGION, SECRET_KEY};
 use super::support::{full_set, install, kafka, ports, runtime, scratch, unique, wait};
-use super::{SOON, check};
+use super::{SOON, check, topic_and_group};
 
 /// A certificate for `localhost`, and its key, where MinIO looks for them.
 fn certify(folder: &Path) {
@@ -73,11 +73,10 @@ fn what_a_customers_key_encrypts_is_read_with_that_key_only() {
     let certificate = certificates.join("public.crt");
     let endpoint = format!("https://localhost:{port}");
     let client = client(&endpoint, &certificate);
-    let (topic, group, bucket) = (unique("customer"), unique("group"), unique("customer"));
+    let ((topic, group), bucket) = (topic_and_group("customer"), unique("customer"));
     wait::until("a bucket", SOON, || {
         runtime().block_on(client.create_bucket().bucket(&bucket).send()).ok()
     });
-    kafka().create_topic(&topic, 1);
     let settings = Settings::new(&kafka().bootstrap(), &endpoint, &group, &bucket)
         .topics(&[&topic])
         .set("seal.age", "\"200 ms\"")

@@ -47,8 +47,7 @@ struct Scene {
 
 impl Scene {
     fn new(name: &str) -> Self {
-        let (topic, group, bucket) = (unique(name), unique("group"), s3().bucket(name));
-        kafka().create_topic(&topic, 1);
+        let ((topic, group), bucket) = (topic_and_group(name), s3().bucket(name));
         let keys = keys::Keys::default();
         let gate = Gate::start(s3().endpoint().trim_start_matches("http://"), keys.clone());
         let (machine, folder) = (Machine::start(keys), support::scratch::folder("aws"));
@@ -63,6 +62,15 @@ impl Scene {
             .without_env("AWS_ACCESS_KEY_ID")
             .without_env("AWS_SECRET_ACCESS_KEY")
     }
+}
+
+/// A topic and a group whose coordinator answers: right after the start of Kafka it is still
+/// loading, which `check` says of course.
+fn topic_and_group(name: &str) -> (String, String) {
+    let (topic, group) = (unique(name), unique("group"));
+    kafka().create_topic(&topic, 1);
+    assert_eq!(kafka().lag(&group, &topic), 0);
+    (topic, group)
 }
 
 /// What `check` prints, and its exit code.

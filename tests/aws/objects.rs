@@ -10,16 +10,15 @@ use super::support::daemon::Settings;
 use super::support::kafka::topics::numbered;
 use super::support::s3::Brand;
 use super::support::{self, S3Server, kafka, runtime, s3, unique};
-use super::{SOON, check};
+use super::{SOON, check, topic_and_group};
 
 fn settings(server: &S3Server, topic: &str, group: &str, bucket: &str) -> Settings {
-    kafka().create_topic(topic, 1);
     Settings::between(kafka(), server, group, bucket).topics(&[topic]).set("seal.age", "\"200 ms\"")
 }
 
 #[test]
 fn objects_of_records_have_the_tags_and_claims_have_none() {
-    let (topic, group, bucket) = (unique("tags"), unique("group"), s3().bucket("tags"));
+    let ((topic, group), bucket) = (topic_and_group("tags"), s3().bucket("tags"));
     let daemon = settings(s3(), &topic, &group, &bucket)
         .set("s3.tags", "[\"team=data more\", \"source=kafka\"]")
         .set("s3.storage_class", "\"STANDARD\"")
@@ -65,7 +64,7 @@ fn the_second_server_locks_objects_too() {
 
 #[track_caller]
 fn takes_everything(server: &S3Server) {
-    let (topic, group, bucket) = (unique("lock"), unique("group"), unique("lock"));
+    let ((topic, group), bucket) = (topic_and_group("lock"), unique("lock"));
     let retention = DefaultRetention::builder().mode(ObjectLockRetentionMode::Governance).days(1);
     let lock = ObjectLockConfiguration::builder()
         .object_lock_enabled(ObjectLockEnabled::Enabled)

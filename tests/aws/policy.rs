@@ -7,8 +7,8 @@ use super::support::daemon::Settings;
 use super::support::kafka::topics::numbered;
 use super::support::proxy::On;
 use super::support::proxy::s3::{Canned, Operation, S3Proxy, S3Request};
-use super::support::{kafka, s3, unique, verify};
-use super::{SOON, check};
+use super::support::{kafka, s3, verify};
+use super::{SOON, check, topic_and_group};
 
 /// What S3 refuses without the action. `HEAD` of a bucket is a listing to IAM; without it a missing
 /// key looks like a forbidden one.
@@ -56,8 +56,7 @@ struct Place {
 }
 
 fn place() -> Place {
-    let (topic, group, bucket) = (unique("policy"), unique("group"), s3().bucket("policy"));
-    kafka().create_topic(&topic, 1);
+    let ((topic, group), bucket) = (topic_and_group("policy"), s3().bucket("policy"));
     let proxy = s3().proxy();
     let settings = Settings::new(&kafka().bootstrap(), &proxy.endpoint(), &group, &bucket)
         .topics(&[&topic])
