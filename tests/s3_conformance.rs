@@ -6,7 +6,7 @@
 mod support;
 
 use sluice::model::Bucket;
-use sluice::s3::{AwsStores, ObjectOptions, S3Options, StaticCredentials, Way};
+use sluice::s3::{AwsStores, ObjectOptions, ProxyChoice, S3Options, StaticCredentials, Way};
 use support::S3Server;
 
 mod subject {
@@ -29,7 +29,7 @@ fn options(server: &S3Server) -> S3Options {
             session_token: None,
         }),
         role: None,
-        way: Way::default(),
+        way: Way { proxy: ProxyChoice::Off, ..Way::default() },
         objects: ObjectOptions::default(),
     }
 }

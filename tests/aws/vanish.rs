@@ -28,6 +28,19 @@ fn until_written(scene: &Scene, daemon: &Daemon) {
     });
 }
 
+/// Waits until the log says what the daemon waits for; records come all the time, since a daemon
+/// with nothing to write misses no key.
+#[track_caller]
+fn until_told(scene: &Scene, daemon: &Daemon) {
+    daemon.wait_until("the lack of credentials to be told", SOON, || {
+        kafka().produce(&scene.topic, &numbered(10..11, 1));
+        let log = daemon.log();
+        let told = log.lines().find(|line| line.contains("S3 needs a person, waiting for it"))?;
+        assert!(told.contains("no_credentials"), "{told}");
+        Some(())
+    });
+}
+
 #[test]
 fn keys_that_rotate_are_not_noticed() {
     let scene = Scene::new("rotate");
@@ -54,13 +67,7 @@ fn keys_that_vanish_are_waited_for_and_told() {
     kafka().produce(&scene.topic, &numbered(0..10, 1));
     until_written(&scene, &daemon);
     scene.machine.set_down(true);
-    daemon.wait_until("the lack of credentials to be told", SOON, || {
-        kafka().produce(&scene.topic, &numbered(10..11, 1));
-        let log = daemon.log();
-        let told = log.lines().find(|line| line.contains("S3 needs a person, waiting for it"))?;
-        assert!(told.contains("no_credentials"), "{told}");
-        Some(())
-    });
+    until_told(&scene, &daemon);
     // Every key that was ever given out has ended: nothing but new ones can help.
     std::thread::sleep(KEYS_LAST);
     assert!(daemon.is_running());
@@ -72,5 +79,22 @@ fn keys_that_vanish_are_waited_for_and_told() {
     for secret in ["secret/", "session/", TOKEN_OF_CONTAINER] {
         assert!(!log.contains(secret), "`{secret}` is in the log");
     }
+    verify::check_default_layout(kafka(), &scene.topic, s3(), &scene.bucket);
+}
+
+#[test]
+fn a_start_without_keys_waits_for_them() {
+    let scene = Scene::new("late");
+    let settings = of_container(&scene);
+    scene.machine.set_down(true);
+    kafka().produce(&scene.topic, &numbered(0..10, 1));
+    let daemon = settings.launch();
+    until_told(&scene, &daemon);
+    assert_eq!(daemon.page("/healthz").map(|(status, _)| status), Some(200));
+    assert_eq!(daemon.page("/readyz").map(|(status, _)| status), Some(503));
+    scene.machine.set_down(false);
+    daemon.wait_until_ready();
+    until_written(&scene, &daemon);
+    daemon.stop_cleanly();
     verify::check_default_layout(kafka(), &scene.topic, s3(), &scene.bucket);
 }

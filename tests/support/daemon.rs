@@ -324,13 +324,14 @@ fn address_in(line: &str) -> Option<String> {
     Some(rest.split_whitespace().next()?.trim_matches('"').to_owned())
 }
 
-/// Takes away what the tester's own shell says about keys and about the program.
+/// Takes away what the tester's own shell says about keys, proxies and about the program.
 fn clean_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let own = name.to_str().is_some_and(|name| {
             ["AWS_", "SLUICE_", "NOTIFY_SOCKET", "JOURNAL_STREAM", "RUST_LOG", "CREDENTIALS_"]
                 .iter()
                 .any(|prefix| name.starts_with(prefix))
+                || name.to_ascii_lowercase().ends_with("_proxy")
         });
         if own {
             command.env_remove(name);

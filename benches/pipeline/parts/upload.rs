@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sluice::model::{Bucket, ObjectKey};
 use sluice::s3::{
-    AwsStores, Condition, ObjectOptions, Put, S3Options, StaticCredentials, Store, Way,
+    AwsStores, Condition, ObjectOptions, ProxyChoice, Put, S3Options, StaticCredentials, Store, Way,
 };
 
 use crate::support::s3::{ACCESS_KEY, REGION, SECRET_KEY};
@@ -36,7 +36,7 @@ pub fn run(told: &[String]) {
             session_token: None,
         }),
         role: None,
-        way: Way::default(),
+        way: Way { proxy: ProxyChoice::Off, ..Way::default() },
         objects: ObjectOptions::default(),
     };
     let bodies: Arc<Vec<Bytes>> = Arc::new((0..BODIES).map(body).collect());
