@@ -52,8 +52,11 @@ pub use process::{
 pub use properties::Properties;
 pub use reference::reference;
 pub use reload::{Reloaded, Running};
-pub use s3::{CLAIMS_BYTES_MAX, PART_BYTES_MAX, PART_BYTES_MIN, S3Credentials, S3Settings};
-pub use secret::Secret;
+pub use s3::{
+    CLAIMS_BYTES_MAX, Encryption, ObjectSettings, PART_BYTES_MAX, PART_BYTES_MIN, ProxySetting,
+    RoleSettings, S3Credentials, S3Settings, WaySettings,
+};
+pub use secret::{Secret, SecretKey};
 pub use shown::{Origin, Shown};
 pub use topic::TopicSettings;
 

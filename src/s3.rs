@@ -26,7 +26,10 @@ mod uploads;
 #[cfg(test)]
 use crate as subject;
 
-pub use aws::{AwsStores, LeftUploads, S3Options, StaticCredentials, StoresError};
+pub use aws::{
+    AssumedRole, AwsStores, CustomerKey, Encryption, LeftUploads, ObjectOptions, ProxyChoice,
+    S3Options, StaticCredentials, StoresError, Way,
+};
 pub use cancel::{Cancellation, Canceller, cancellation};
 pub use claim::{
     Below, CLAIM_BYTES_MAX, Claim, ClaimError, Claims, Decision, GROUP_OBJECT_BYTES_MAX,

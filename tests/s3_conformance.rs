@@ -6,7 +6,7 @@
 mod support;
 
 use sluice::model::Bucket;
-use sluice::s3::{AwsStores, S3Options, StaticCredentials};
+use sluice::s3::{AwsStores, ObjectOptions, ProxyChoice, S3Options, StaticCredentials, Way};
 use support::S3Server;
 
 mod subject {
@@ -28,6 +28,9 @@ fn options(server: &S3Server) -> S3Options {
             secret_access_key: support::s3::SECRET_KEY.to_owned(),
             session_token: None,
         }),
+        role: None,
+        way: Way { proxy: ProxyChoice::Off, ..Way::default() },
+        objects: ObjectOptions::default(),
     }
 }
 

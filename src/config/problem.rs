@@ -138,6 +138,28 @@ pub enum Problem {
     MemoryTooSmall { needed: u64, workers: usize, part: u64 },
     #[error("needs `{other}` beside it: add that, or remove this")]
     NeedsOther { other: &'static str },
+    #[error("cannot go with `{other}`, {why}: remove one of them")]
+    Excludes { other: &'static str, why: &'static str },
+    #[error("is not an AWS account: write its 12 digits in quotes")]
+    NotAnAccount,
+    #[error("is not a tag: write `key=value`, of letters, digits, spaces and `+-=._:/@`")]
+    NotATag,
+    #[error("is not a KMS key: write its id, its ARN, or `alias/name`")]
+    NotAKmsKey,
+    #[error("holds no key of 32 bytes in base64: make one by `openssl rand -base64 32`")]
+    NotACustomerKey,
+    #[error(
+        "sends the key with each request, in the clear since `s3.endpoint` is `http`: use `https`"
+    )]
+    KeyInTheClear,
+    #[error("is not the ARN of a role: write for example `arn:aws:iam::123456789012:role/sluice`")]
+    NotARole,
+    #[error("is not {least} to {most} letters, digits and `+=,.@-_`: AWS takes nothing else here")]
+    NotASessionText { least: usize, most: usize },
+    #[error(
+        "is not a proxy: write `http://host:port`, or `off`; a password only fits into `HTTPS_PROXY`"
+    )]
+    NotAProxy,
     #[error("does nothing while `kafka.tls.enabled` is false: enable it, or remove this")]
     TlsDisabled,
     #[error("and `{other}` are both set: keep one of them")]

@@ -1,7 +1,14 @@
 //! What `[s3]` means.
 //!
 //! It owns: the typed settings of the store, endpoints, the prefix of claims. It does not
-//! own: whether a layout writes there (`topic`).
+//! own: whether a layout writes there (`topic`), what is asked for each object (`objects`), roles
+//! and proxies (`access`).
+
+mod access;
+mod objects;
+
+pub use access::{ProxySetting, RoleSettings, WaySettings};
+pub use objects::{Encryption, ObjectSettings};
 
 use super::problem::Problem;
 use super::reader::Reader;
@@ -31,6 +38,10 @@ pub struct S3Settings {
     /// Ends in `/`; no layout of this configuration writes below it.
     pub claims_prefix: String,
     pub credentials: S3Credentials,
+    /// None is to be who the credentials are.
+    pub role: Option<RoleSettings>,
+    pub way: WaySettings,
+    pub objects: ObjectSettings,
 }
 
 /// Who we are to the store.
@@ -75,6 +86,9 @@ pub(super) fn read(
     let conditional_writes = reader.flag("s3.conditional_writes");
     let sign_bodies = reader.flag("s3.sign_bodies");
     let credentials = credentials(reader, sources);
+    let role = access::role(reader);
+    let way = access::way(reader, store);
+    let objects = objects::read(reader, sources, store.endpoint.as_deref());
     Some(S3Settings {
         bucket: store.bucket.clone()?,
         region,
@@ -85,6 +99,9 @@ pub(super) fn read(
         part_bytes: store.part_bytes?,
         claims_prefix: store.claims_prefix.clone()?,
         credentials,
+        role,
+        way: way?,
+        objects: objects?,
     })
 }
 

@@ -1,10 +1,13 @@
-//! From settings to clients: librdkafka's properties, and how S3 is spoken to.
+//! From settings to clients: librdkafka's properties, and how S3 is spoken to (`s3`).
+
+mod s3;
 
 use std::collections::BTreeMap;
 
-use crate::config::{KafkaSettings, Protocol, S3Credentials, S3Settings, Settings};
+use crate::config::{KafkaSettings, Protocol, Settings};
 use crate::kafka::{self, ConsumerOptions};
-use crate::s3::{S3Options, StaticCredentials};
+
+pub use s3::s3_options;
 
 /// Returns the properties that any client of this cluster needs: servers and security, and what
 /// the user set.
@@ -54,27 +57,5 @@ pub(super) fn protocol(protocol: Protocol) -> kafka::Protocol {
     match protocol {
         Protocol::Classic => kafka::Protocol::Classic,
         Protocol::Consumer => kafka::Protocol::Consumer,
-    }
-}
-
-/// Returns how S3 is spoken to.
-pub fn s3_options(settings: &S3Settings) -> S3Options {
-    let credentials = match &settings.credentials {
-        S3Credentials::Chain => None,
-        S3Credentials::Keys { access_key_id, secret_access_key, session_token } => {
-            Some(StaticCredentials {
-                access_key_id: access_key_id.reveal().to_owned(),
-                secret_access_key: secret_access_key.reveal().to_owned(),
-                session_token: session_token.as_ref().map(|token| token.reveal().to_owned()),
-            })
-        }
-    };
-    S3Options {
-        region: settings.region.clone(),
-        endpoint: settings.endpoint.clone(),
-        path_style: settings.path_style,
-        conditional_writes: settings.conditional_writes,
-        sign_bodies: settings.sign_bodies,
-        credentials,
     }
 }

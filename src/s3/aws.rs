@@ -1,7 +1,8 @@
 //! The real store: Amazon S3, or what speaks its protocol, by its SDK.
 //!
 //! It owns: the requests and how their answers become ours.
-//! It does not own: the client's settings (`client`), what its errors mean (`failure`), repeating:
+//! It does not own: the client's settings (`client`), what every
+//! request asks for objects (`headers`), what its errors mean (`failure`), repeating:
 //! the SDK's own retries are off, since after a lost answer they would meet our own object.
 //!
 //! It assumes of the other side: `If-None-Match` and `If-Match` are exact where
@@ -10,8 +11,10 @@
 
 mod client;
 mod failure;
+mod headers;
 mod lifecycle;
 mod listed;
+mod options;
 
 use std::sync::Arc;
 
@@ -20,10 +23,14 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 
-pub use client::{AwsStores, S3Options, StaticCredentials, StoresError};
+pub use client::{AwsStores, StoresError};
 use failure::failure;
 pub use lifecycle::LeftUploads;
 use listed::{listed_object, listed_upload};
+pub use options::{
+    AssumedRole, CustomerKey, Encryption, ObjectOptions, ProxyChoice, S3Options, StaticCredentials,
+    Way,
+};
 
 use super::deadline::Attempt;
 use super::error::{Operation, StoreError, StoreErrorKind};

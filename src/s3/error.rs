@@ -6,10 +6,14 @@
 //! An object's key is shown, because a person needs it to act. It holds what `layout.path` takes
 //! from records; nothing else of a record is.
 
+mod action;
+
 use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
+
+pub(super) use action::action_in;
 
 use crate::model::{Bucket, ObjectKey};
 
@@ -218,7 +222,8 @@ pub struct StoreError {
     pub code: Option<Arc<str>>,
     pub status: Option<u16>,
     pub request_id: Option<Arc<str>>,
-    /// What the SDK says of a request that got no answer, for people only.
+    /// For people only: what the SDK says of a request that got no answer, or the action of IAM
+    /// that a refusal names.
     pub cause: Option<Arc<str>>,
 }
 

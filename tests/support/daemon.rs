@@ -112,6 +112,13 @@ impl Settings {
         self
     }
 
+    /// Takes away a variable that every daemon of the tests has.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.environment.retain(|(one, _)| one != name);
+        self
+    }
+
     /// Adds an `[[override]]` for topics that match, with its keys as lines of TOML.
     #[must_use]
     pub fn override_for(mut self, topics: &str, lines: &str) -> Self {
@@ -323,13 +330,14 @@ fn address_in(line: &str) -> Option<String> {
     Some(rest.split_whitespace().next()?.trim_matches('"').to_owned())
 }
 
-/// Takes away what the tester's own shell says about keys and about the program.
+/// Takes away what the tester's own shell says about keys, proxies and about the program.
 fn clean_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let own = name.to_str().is_some_and(|name| {
             ["AWS_", "SLUICE_", "NOTIFY_SOCKET", "JOURNAL_STREAM", "RUST_LOG", "CREDENTIALS_"]
                 .iter()
                 .any(|prefix| name.starts_with(prefix))
+                || name.to_ascii_lowercase().ends_with("_proxy")
         });
         if own {
             command.env_remove(name);

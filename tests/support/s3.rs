@@ -33,6 +33,8 @@ const STARTS_MAX: usize = 3;
 pub enum Brand {
     /// The one that every run uses.
     Versitygw,
+    /// The same, for buckets that keep versions and lock them.
+    VersitygwOfVersions,
     /// The second opinion, for the full set. It lists the uploads of one key only, and answers a
     /// second Complete with 412.
     Minio,
@@ -41,7 +43,7 @@ pub enum Brand {
 impl Brand {
     const fn name(self) -> &'static str {
         match self {
-            Self::Versitygw => "versitygw",
+            Self::Versitygw | Self::VersitygwOfVersions => "versitygw",
             Self::Minio => "MinIO",
         }
     }
@@ -49,7 +51,7 @@ impl Brand {
     /// The page that answers 200 once requests are served.
     const fn ready_page(self) -> &'static str {
         match self {
-            Self::Versitygw => "/health",
+            Self::Versitygw | Self::VersitygwOfVersions => "/health",
             Self::Minio => "/minio/health/ready",
         }
     }
@@ -57,11 +59,16 @@ impl Brand {
     fn command(self, address: SocketAddr, root: &Path) -> Command {
         let address = address.to_string();
         match self {
-            Self::Versitygw => {
+            Self::Versitygw | Self::VersitygwOfVersions => {
                 let mut command = process::guarded(install::versitygw());
                 command.args(["--port", &address, "--region", REGION]);
                 command.args(["--access", ACCESS_KEY, "--secret", SECRET_KEY]);
                 command.args(["--keep-alive", "--health", self.ready_page(), "--quiet", "posix"]);
+                if self == Self::VersitygwOfVersions {
+                    let versions = root.with_file_name("versions");
+                    std::fs::create_dir_all(&versions).unwrap();
+                    command.arg("--versioning-dir").arg(versions);
+                }
                 command.arg(root);
                 command
             }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sluice::model::{Bucket, ObjectKey};
-use sluice::s3::{AwsStores, Condition, Put, S3Options, StaticCredentials, Store};
+use sluice::s3::{
+    AwsStores, Condition, ObjectOptions, ProxyChoice, Put, S3Options, StaticCredentials, Store, Way,
+};
 
 use crate::support::s3::{ACCESS_KEY, REGION, SECRET_KEY};
 use crate::usage::Usage;
@@ -33,6 +35,9 @@ pub fn run(told: &[String]) {
             secret_access_key: SECRET_KEY.to_owned(),
             session_token: None,
         }),
+        role: None,
+        way: Way { proxy: ProxyChoice::Off, ..Way::default() },
+        objects: ObjectOptions::default(),
     };
     let bodies: Arc<Vec<Bytes>> = Arc::new((0..BODIES).map(body).collect());
     let runtime =

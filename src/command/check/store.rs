@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use super::finding::{At, Question, Report};
 use super::{add_config_fault, finding};
-use crate::config::Settings;
+use crate::config::{Encryption, ObjectSettings, Settings};
 use crate::daemon::connect::s3_options;
 use crate::s3::{AwsStores, LeftUploads, ObjectStore};
 use probe::{Probe, Probed};
@@ -59,7 +59,24 @@ async fn probe(at: &mut At<'_>, settings: &Settings, store: &dyn ObjectStore) ->
         Some(region) => format!("region `{region}`"),
         None => "the region of the AWS environment".to_owned(),
     };
-    Probe { store, at, folder, group: &settings.kafka.group_id, elsewhere, region }.run().await
+    let also_needed = also_needed(&settings.s3.objects);
+    let group = &settings.kafka.group_id;
+    Probe { store, at, folder, group, elsewhere, region, also_needed }.run().await
+}
+
+/// Returns what writing needs beside `s3:PutObject`.
+fn also_needed(objects: &ObjectSettings) -> Vec<&'static str> {
+    let mut needed = Vec::new();
+    if !objects.tags.is_empty() {
+        needed.push("`s3:PutObjectTagging` (`s3.tags`)");
+    }
+    if objects.acl.is_some() {
+        needed.push("`s3:PutObjectAcl` (`s3.acl`)");
+    }
+    if matches!(objects.encryption, Encryption::SseKms { .. }) {
+        needed.push("`kms:GenerateDataKey` and `kms:Decrypt` on the key (`s3.encryption`)");
+    }
+    needed
 }
 
 fn lifecycle(at: &mut At<'_>, found: LeftUploads) {

@@ -89,6 +89,7 @@ fn text(bootstrap_servers: &str, endpoint: &str, bucket: &Bucket) -> String {
          region = \"us-east-1\"\n\
          endpoint = \"{endpoint}\"\n\
          path_style = true\n\
+         proxy = \"off\"\n\
          [seal]\n\
          age = \"2 s\"\n",
         servers = servers.join(", "),

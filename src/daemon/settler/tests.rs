@@ -14,7 +14,10 @@ use crate::daemon::status::Status;
 use crate::kafka::Protocol;
 use crate::kafka::admin::AdminError;
 use crate::model::Bucket;
-use crate::s3::{AwsStores, Retry, S3Options, StaticCredentials, UploadObserver, cancellation};
+use crate::s3::{
+    AwsStores, ObjectOptions, Retry, S3Options, StaticCredentials, UploadObserver, Way,
+    cancellation,
+};
 
 fn stores(runtime: &Runtime, metrics: &Metrics, clock: Clock) -> Stores {
     let observer = StoreObserver { metrics: metrics.clone(), status: Status::new(), clock };
@@ -33,6 +36,9 @@ fn stores(runtime: &Runtime, metrics: &Metrics, clock: Clock) -> Stores {
         conditional_writes: true,
         sign_bodies: false,
         credentials: Some(credentials),
+        role: None,
+        way: Way::default(),
+        objects: ObjectOptions::default(),
     };
     let aws = runtime.block_on(AwsStores::connect(&options)).unwrap();
     let bucket = Bucket::new("bucket").unwrap();

@@ -1,25 +1,29 @@
 //! The client under the real store: HTTP, TLS, credentials, region, time-outs.
 //!
-//! It owns: every setting of the SDK, in one place.
-//! It does not own: requests.
+//! It owns: every setting of the SDK, in one place; the role that is taken on; the proxy.
+//! It does not own: requests, what is asked for each object (`headers`).
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
-    StalledStreamProtectionConfig,
+    Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation, RuntimeComponents,
+    SharedHttpClient, StalledStreamProtectionConfig,
 };
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use thiserror::Error;
 
+use super::headers::ObjectHeaders;
+use super::options::{AssumedRole, ProxyChoice, S3Options, StaticCredentials};
 use super::{AwsStore, Payload};
 use crate::model::Bucket;
 use crate::s3::store::{Buckets, Store, Writes};
@@ -32,34 +36,9 @@ const STALL_DURATION_MAX: Duration = Duration::from_secs(20);
 const IDLE_DURATION_MAX: Duration = Duration::from_secs(15);
 /// What S3-compatible servers take when they have no regions.
 const REGION_OF_ENDPOINTS: &str = "us-east-1";
-
-/// Where S3 is and how it is spoken to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct S3Options {
-    pub region: Option<String>,
-    /// None is Amazon.
-    pub endpoint: Option<String>,
-    pub path_style: bool,
-    pub conditional_writes: bool,
-    /// Over https too; over http they always are.
-    pub sign_bodies: bool,
-    /// None is the AWS chain: environment, profiles, web identity, container, instance.
-    pub credentials: Option<StaticCredentials>,
-}
-
-/// Keys from the configuration. They are never formatted.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StaticCredentials {
-    pub access_key_id: String,
-    pub secret_access_key: String,
-    pub session_token: Option<String>,
-}
-
-impl fmt::Debug for StaticCredentials {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("StaticCredentials(***)")
-    }
-}
+/// Where EC2, ECS and EKS give a machine its credentials: addresses of the link, no proxy's.
+const NEVER_BY_PROXY: &str =
+    "169.254.169.254,169.254.170.2,169.254.170.23,fd00:ec2::254,fd00:ec2::23";
 
 /// Why there is no client.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -70,6 +49,8 @@ pub enum StoresError {
     NoRegion,
     #[error("`s3.endpoint` = `{endpoint}` must begin with `http://` or `https://`")]
     Endpoint { endpoint: String },
+    #[error("`s3.proxy` = `{url}` is not the URL of a proxy: write `http://host:port`")]
+    Proxy { url: String },
 }
 
 /// Makes a store for any bucket of one endpoint. Cheap to clone; the connections are shared.
@@ -83,11 +64,8 @@ pub struct AwsStores {
 impl AwsStores {
     /// Reads the AWS chain where the options leave something open. Asks no S3.
     pub async fn connect(options: &S3Options) -> Result<Self, StoresError> {
-        let http = aws_smithy_http_client::Builder::new()
-            .pool_idle_timeout(IDLE_DURATION_MAX)
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
-        Self::connect_over(http, options).await
+        let proxy = proxy_of(&options.way.proxy)?;
+        Self::connect_over(http_over(proxy), options).await
     }
 
     /// The same over another HTTP client.
@@ -103,11 +81,15 @@ impl AwsStores {
         if let Some(credentials) = &options.credentials {
             chain = chain.credentials_provider(credentials_of(credentials));
         }
+        if options.way.fips {
+            chain = chain.use_fips(true);
+        }
         let chain = chain.load().await;
         if chain.region().is_none() {
             return Err(StoresError::NoRegion);
         }
         let mut settings = Builder::from(&chain)
+            .interceptor(ObjectHeaders::new(&options.objects))
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_DURATION_MAX).build())
             .stalled_stream_protection(
@@ -118,6 +100,15 @@ impl AwsStores {
             .force_path_style(options.path_style);
         if let Some(endpoint) = &options.endpoint {
             settings = settings.endpoint_url(endpoint);
+        }
+        if options.way.dual_stack {
+            settings = settings.use_dual_stack(true);
+        }
+        if options.way.acceleration {
+            settings = settings.accelerate(true);
+        }
+        if let Some(role) = &options.role {
+            settings = settings.credentials_provider(assumed(&chain, role).await);
         }
         let writes =
             if options.conditional_writes { Writes::Conditional } else { Writes::HeadFirst };
@@ -135,6 +126,37 @@ impl Buckets for AwsStores {
     fn bucket(&self, bucket: &Bucket) -> Store {
         self.bucket(bucket)
     }
+}
+
+fn http_over(proxy: ProxyConfig) -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .pool_idle_timeout(IDLE_DURATION_MAX)
+            .proxy_config(proxy.clone());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    })
+}
+
+fn proxy_of(choice: &ProxyChoice) -> Result<ProxyConfig, StoresError> {
+    match choice {
+        ProxyChoice::Environment => Ok(ProxyConfig::from_env()),
+        ProxyChoice::Off => Ok(ProxyConfig::disabled()),
+        ProxyChoice::Url(url) => ProxyConfig::all(url.as_str())
+            .map(|proxy| proxy.no_proxy(NEVER_BY_PROXY))
+            .map_err(|_refused| StoresError::Proxy { url: url.clone() }),
+    }
+}
+
+/// The chain or the keys of the file ask for the role, over the same HTTP client and region.
+async fn assumed(chain: &SdkConfig, role: &AssumedRole) -> AssumeRoleProvider {
+    let mut asked = AssumeRoleProvider::builder(&role.arn).session_name(&role.session_name);
+    if let Some(id) = &role.external_id {
+        asked = asked.external_id(id);
+    }
+    asked.configure(chain).build().await
 }
 
 fn region_of(options: &S3Options) -> Option<String> {
@@ -166,16 +188,7 @@ fn payload_of(options: &S3Options) -> Result<Payload, StoresError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn credentials_are_never_formatted() {
-        let credentials = StaticCredentials {
-            access_key_id: "AKIAEXAMPLE".to_owned(),
-            secret_access_key: "wJalrXUtnFEMI".to_owned(),
-            session_token: Some("FwoGZXIvYXdzE".to_owned()),
-        };
-        assert_eq!(format!("{credentials:?}"), "StaticCredentials(***)");
-    }
+    use crate::s3::{ObjectOptions, Way};
 
     #[test]
     fn bodies_are_signed_only_where_nothing_else_protects_them() {
@@ -187,6 +200,9 @@ mod tests {
                 conditional_writes: true,
                 sign_bodies,
                 credentials: None,
+                role: None,
+                way: Way::default(),
+                objects: ObjectOptions::default(),
             })
         };
         for endpoint in [None, Some("https://s3.example")] {

@@ -11,7 +11,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::s3::deadline::Attempt;
-use crate::s3::error::{StoreError, StoreErrorKind, classify, printable};
+use crate::s3::error::{StoreError, StoreErrorKind, action_in, classify, printable};
 
 /// Who made the SDK's errors says what they are, never their text.
 pub(super) fn failure<E>(attempt: &Attempt<'_>, error: SdkError<E, HttpResponse>) -> StoreError
@@ -39,18 +39,31 @@ where
         code: code.map(printable),
         status,
         request_id: header(&error, "x-amz-request-id"),
-        cause: status.is_none().then(|| cause(&error)),
+        cause: match status {
+            None => Some(cause(&error)),
+            Some(_) => refusal(&error).map(printable),
+        },
         ..attempt.failed(kind)
     }
 }
 
-/// Returns the text of the innermost error: "connection refused", not "dispatch failure".
+/// Returns the action that a refusal of the store names.
+fn refusal<E>(error: &SdkError<E, HttpResponse>) -> Option<&str>
+where
+    E: ProvideErrorMetadata,
+{
+    error.as_service_error().and_then(ProvideErrorMetadata::message).and_then(action_in)
+}
+
+/// Returns the text of the innermost error: "connection refused", not "dispatch failure"; or the
+/// action that STS refuses.
 fn cause(error: &(dyn Error + 'static)) -> Arc<str> {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    printable(&innermost.to_string())
+    let text = innermost.to_string();
+    printable(action_in(&text).unwrap_or(&text))
 }
 
 /// Looks for an error of the credentials under the error of a request that was never sent.

@@ -75,9 +75,22 @@ pub struct Canned {
 impl Canned {
     /// An error as S3 says it: `Canned::error(503, "SlowDown")`.
     pub fn error(status: u16, code: &str) -> Self {
+        Self::told(status, (code, "scripted by a test"))
+    }
+
+    /// A refusal that names the action of IAM which is not granted, as AWS does to its own account.
+    pub fn denied(action: &str) -> Self {
+        let message = format!(
+            "User: arn:aws:iam::123456789012:user/tests is not authorized to perform: {action} on \
+             resource: arn:aws:s3:::bucket because no identity-based policy allows it"
+        );
+        Self::told(403, ("AccessDenied", &message))
+    }
+
+    fn told(status: u16, (code, message): (&str, &str)) -> Self {
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
-             <Message>scripted by a test</Message><RequestId>test</RequestId></Error>"
+             <Message>{message}</Message><RequestId>test</RequestId></Error>"
         );
         Self { status, body }
     }
@@ -350,7 +363,7 @@ fn operation(method: &str, key: &str, query: &BTreeMap<String, String>) -> Opera
 }
 
 /// Undoes `%XX`.
-fn decode(text: &str) -> String {
+pub fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut index = 0;

@@ -32,7 +32,9 @@ pub(super) fn failed(at: &mut At<'_>, question: Question, error: &StoreError) ->
             Err(Stop)
         }
         StoreErrorKind::AccessDenied => {
-            at.fail(question, what, &format!("grant {}", permission(error.operation)));
+            let granted =
+                error.action().map_or_else(|| permission(error.operation).to_owned(), place_of);
+            at.fail(question, what, &format!("grant {granted}"));
             Ok(())
         }
         StoreErrorKind::ExpiredCredentials
@@ -40,7 +42,10 @@ pub(super) fn failed(at: &mut At<'_>, question: Question, error: &StoreError) ->
         | StoreErrorKind::NoSuchBucket
         | StoreErrorKind::WrongRegion
         | StoreErrorKind::ClockSkew => {
-            at.fail(question, what, advice_to_stop(error.kind));
+            match error.action() {
+                Some(action) => at.fail(question, what, &format!("grant {}", place_of(action))),
+                None => at.fail(question, what, advice_to_stop(error.kind)),
+            }
             Err(Stop)
         }
         StoreErrorKind::PreconditionFailed412
@@ -58,7 +63,8 @@ pub(super) fn failed(at: &mut At<'_>, question: Question, error: &StoreError) ->
     }
 }
 
-fn is_about_keys(error: &StoreError) -> bool {
+/// Says whether the credentials themselves are refused.
+pub(super) fn is_about_keys(error: &StoreError) -> bool {
     error.code.as_deref().is_some_and(|code| CODES_OF_KEYS.contains(&code))
 }
 
@@ -78,7 +84,19 @@ fn advice_to_stop(kind: StoreErrorKind) -> &'static str {
     }
 }
 
-/// Returns what an identity needs for a request, in the words of IAM.
+/// Returns an action that AWS named, and what it must be granted on.
+fn place_of(action: &str) -> String {
+    match action.split_once(':') {
+        Some(("sts", _)) => format!(
+            "`{action}` on the role of `s3.assume_role`, and name this identity in its trust policy"
+        ),
+        Some(("kms", _)) => format!("`{action}` on the key that encrypts"),
+        Some((_, name)) if name.starts_with("ListBucket") => format!("`{action}` on the bucket"),
+        Some(_) | None => format!("`{action}` on the objects"),
+    }
+}
+
+/// Returns what an identity needs for a request, in the words of IAM, where AWS does not say.
 fn permission(operation: Operation) -> &'static str {
     match operation {
         Operation::Put

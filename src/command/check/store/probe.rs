@@ -9,7 +9,7 @@
 use bytes::Bytes;
 
 use super::finding::{At, Question};
-use super::judge::{Stop, describe, failed};
+use super::judge::{Stop, describe, failed, is_about_keys};
 use crate::model::{
     BatchId, GroupId, NameError, ObjectKey, Offset, TOPIC_BYTES_MAX, TopicId, TopicPartition,
 };
@@ -30,6 +30,9 @@ pub(super) const UNCONDITIONAL: &str = "set `s3.conditional_writes` = false (Slu
 const NO_IF_MATCH: &str = "claims are not safe there: use a store that keeps this promise, or \
     set `s3.conditional_writes` = false (claims are then advisory)";
 
+const NO_LIST_BUCKET: &str = "grant `s3:ListBucket` on the bucket: without it Sluice cannot tell a \
+    missing object from a forbidden one";
+
 /// How far the walk came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Probed {
@@ -47,6 +50,8 @@ pub(super) struct Probe<'a, 'b> {
     /// Where the same permissions are needed.
     pub(super) elsewhere: String,
     pub(super) region: String,
+    /// What writing needs beside `s3:PutObject`, by what the file asks for.
+    pub(super) also_needed: Vec<&'static str>,
 }
 
 /// The keys and the metadata of the probe.
@@ -154,12 +159,12 @@ impl Probe<'_, '_> {
                 Ok(())
             }
             Err(error) if error.kind == StoreErrorKind::AccessDenied => {
-                self.at.fail(
-                    question,
-                    "HEAD of a missing key answers 403, not 404",
-                    "grant `s3:ListBucket` on the bucket: without it Sluice cannot tell a missing \
-                     object from a forbidden one",
-                );
+                // a listing shows which of the two permissions it is
+                let advice = match self.store.list(&self.folder, None, 1).await {
+                    Ok(_) => "grant `s3:GetObject` on the objects: `s3:ListBucket` is there",
+                    Err(_) => NO_LIST_BUCKET,
+                };
+                self.at.fail(question, "HEAD of a missing key answers 403, not 404", advice);
                 Ok(())
             }
             Err(error) => failed(self.at, question, &error),
@@ -206,8 +211,25 @@ impl Probe<'_, '_> {
                 self.at.ok(Question::Put, what);
                 Ok(Some(etag))
             }
-            Err(error) => failed(self.at, Question::Put, &error).map(|()| None),
+            Err(error) => self.failed_write(Question::Put, &error).map(|()| None),
         }
+    }
+
+    /// Tells a failure of what makes an object: what the file asks for needs permissions of its own.
+    pub(super) fn failed_write(
+        &mut self,
+        question: Question,
+        error: &StoreError,
+    ) -> Result<(), Stop> {
+        let is_plain = error.kind == StoreErrorKind::AccessDenied && error.action().is_none();
+        if !is_plain || self.also_needed.is_empty() || is_about_keys(error) {
+            return failed(self.at, question, error);
+        }
+        let also = self.also_needed.join(", ");
+        let advice =
+            format!("grant `s3:PutObject` on the objects, and what the file needs: {also}");
+        self.at.fail(question, describe(error), &advice);
+        Ok(())
     }
 
     /// Objects prove whose they are by their metadata, 2 KB at their longest.

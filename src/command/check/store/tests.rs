@@ -28,6 +28,7 @@ async fn findings(store: &dyn ObjectStore) -> (Vec<String>, u8) {
         group: &group,
         elsewhere: "`topics/`".to_owned(),
         region: "region `eu-central-1`".to_owned(),
+        also_needed: Vec::new(),
     };
     probe.run().await;
     let lines = report.findings().iter().map(Finding::to_string).collect();
@@ -81,7 +82,7 @@ async fn a_missing_key_that_looks_forbidden_is_a_finding() {
     assert_eq!(
         trouble_with(Operation::Head, "absent", 1, fault).await,
         (
-            "FAIL  s3.absent_key            bucket `bkt`: HEAD of a missing key answers 403, not 404: grant `s3:ListBucket` on the bucket: without it Sluice cannot tell a missing object from a forbidden one"
+            "FAIL  s3.absent_key            bucket `bkt`: HEAD of a missing key answers 403, not 404: grant `s3:GetObject` on the objects: `s3:ListBucket` is there"
                 .to_owned(),
             1
         )

@@ -50,7 +50,7 @@ impl Probe<'_, '_> {
     async fn create(&mut self, target: &Target) -> Result<Option<UploadId>, Stop> {
         match self.store.create_upload(target).await {
             Ok(upload) => Ok(Some(upload)),
-            Err(error) => failed(self.at, Question::Multipart, &error).map(|()| None),
+            Err(error) => self.failed_write(Question::Multipart, &error).map(|()| None),
         }
     }
 

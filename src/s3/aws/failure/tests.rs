@@ -16,7 +16,7 @@ use super::*;
 use crate::model::{Bucket, ObjectKey};
 use crate::s3::metadata::MetadataError;
 use crate::s3::store::{Condition, Etag, PartNumber, Put, Store, StoredPart, UploadId};
-use crate::s3::{AwsStores, S3Options, StaticCredentials};
+use crate::s3::{AwsStores, ObjectOptions, S3Options, StaticCredentials, Way};
 
 #[derive(Clone, Debug)]
 enum Canned {
@@ -78,6 +78,9 @@ impl Wire {
             conditional_writes: true,
             sign_bodies: false,
             credentials: Some(credentials),
+            role: None,
+            way: Way::default(),
+            objects: ObjectOptions::default(),
         };
         let wire = self.clone();
         let http = http_client_fn(move |_, _| SharedHttpConnector::new(wire.clone()));
