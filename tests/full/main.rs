@@ -1,6 +1,6 @@
 //! What is too long for every run: each test here belongs to the full set (`SLUICE_TESTS=full`).
 //!
-//! It owns: the second S3 server, the units under a booted systemd, Spark and DuckDB.
+//! It owns: the second S3 server, the units and packages under a booted systemd, Spark and DuckDB.
 //! It does not own: chaos (`chaos.rs`), the old coordinator (`groups.rs`), the conformance suite
 //! (`s3_conformance.rs`).
 
@@ -11,5 +11,6 @@
 mod support;
 
 mod booted;
+mod packages;
 mod readers;
 mod second_server;
