@@ -13,4 +13,5 @@ mod support;
 mod booted;
 mod packages;
 mod readers;
+mod reading;
 mod second_server;
