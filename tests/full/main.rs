@@ -15,3 +15,4 @@ mod packages;
 mod readers;
 mod reading;
 mod second_server;
+mod takeover;

@@ -184,6 +184,13 @@ const LAYOUTS: [&str; 3] = [
      c=none;s=;o=skip,quarantine,quarantine;q=bad",
 ];
 
+fn assert_is_key(key: &str, prefix: &str) {
+    assert!(key.starts_with(prefix), "{key:?}");
+    assert!(key.len() <= 1_024, "{key:?}");
+    assert!(!key.split('/').any(|part| [".", ".."].contains(&part)), "{key:?}");
+    assert!(!key.chars().any(char::is_control), "{key:?}");
+}
+
 /// A framed record is its own bytes and one line, as another parser sees it; its key is one that S3
 /// takes and that stays below its prefix; in the quarantine it is one line of JSON.
 #[test]
@@ -232,13 +239,7 @@ fn any_record_is_one_line_below_its_prefix() {
                 let Some(route) = route else { continue };
                 let key = layout.object_key(&partition, route, &span);
                 let prefix = if is_quarantine { &layout.quarantine_prefix } else { &layout.prefix };
-                assert!(key.as_str().starts_with(prefix.as_str()), "{key:?}");
-                assert!(key.as_str().len() <= 1_024, "{key:?}");
-                assert!(
-                    !key.as_str().split('/').any(|part| [".", ".."].contains(&part)),
-                    "{key:?}"
-                );
-                assert!(!key.as_str().chars().any(char::is_control), "{key:?}");
+                assert_is_key(key.as_str(), prefix);
             }
             let mut framed = b"before\n".to_vec();
             let is_framed = layout.encoding.frame(bytes, &mut framed).is_ok();
