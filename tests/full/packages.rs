@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use super::booted::{CREDENTIALS, MAIN_FILE, SERVICE, SOON, Scene, drop_in, edit, start};
 use crate::support::s3::{ACCESS_KEY, SECRET_KEY};
 use crate::support::systemd::Machine;
-use crate::support::{full_set, install, report, scratch};
+use crate::support::{full_set, install, report, scratch, wait};
 
 /// What both packages bring, wherever they put the completions of zsh.
 const BROUGHT: [&str; 14] = [
@@ -90,8 +90,6 @@ fn the_deb_is_installed_upgraded_removed_and_purged() {
         return;
     }
     let machine = Machine::boot();
-    // Machines that are images forbid packages to start or restart anything.
-    machine.run(&["rm", "-f", "/usr/sbin/policy-rc.d"]);
     machine.write("/root/sluice.deb", "0644", &std::fs::read(&packages().deb).unwrap());
     machine.write("/root/next.deb", "0644", &next_version(&packages().deb));
     let installed = machine.run(&["dpkg", "-i", "/root/sluice.deb"]);
@@ -119,8 +117,11 @@ fn the_deb_is_installed_upgraded_removed_and_purged() {
     assert_eq!(machine.run(&["cat", MAIN_FILE]), edited, "an edited file is kept");
     let beside = machine.run(&["cat", &format!("{MAIN_FILE}.dpkg-dist")]);
     assert!(beside.starts_with("# The next Sluice:"), "{beside}");
+    wait::until("the restart by the upgrade", SOON, || {
+        let now = machine.property(SERVICE, "MainPID");
+        (now != before && now != "0").then_some(())
+    });
     machine.until_property(SERVICE, "ActiveState", "active", SOON);
-    assert_ne!(machine.property(SERVICE, "MainPID"), before, "an upgrade restarts what runs");
     scene.produce(60..90);
     scene.until_written(&machine);
 
@@ -143,6 +144,19 @@ fn last_lines(text: &str) -> String {
     text.lines().filter(|line| !line.starts_with("(Reading")).collect::<Vec<_>>().join(" | ")
 }
 
+/// Alert rules, dashboards and what belongs to them, as far as there are any.
+fn for_monitoring() -> Vec<String> {
+    let folders = ["prometheus", "grafana"].map(|folder| root().join("packaging").join(folder));
+    let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .map(|path| {
+            let below = path.strip_prefix(root().join("packaging")).unwrap();
+            format!("/usr/share/sluice/{}", below.display())
+        })
+        .collect()
+}
+
 #[test]
 fn both_packages_bring_the_same_files() {
     if !full_set("both_packages_bring_the_same_files") {
@@ -153,7 +167,9 @@ fn both_packages_bring_the_same_files() {
     let of_deb: Vec<&str> = listed.lines().filter_map(|line| line.split(" .").nth(1)).collect();
     let listed = said(Command::new("rpm").arg("-qlp").arg(rpm));
     let of_rpm: Vec<&str> = listed.lines().collect();
-    for path in BROUGHT {
+    let brought = BROUGHT.map(str::to_owned).into_iter().chain(for_monitoring());
+    for path in brought {
+        let path = path.as_str();
         assert!(of_deb.contains(&path), "the .deb lacks {path}: {of_deb:#?}");
         assert!(of_rpm.contains(&path), "the .rpm lacks {path}: {of_rpm:#?}");
     }
@@ -162,7 +178,7 @@ fn both_packages_bring_the_same_files() {
     let conffiles = said(Command::new("dpkg-deb").args(["-I"]).arg(deb).arg("conffiles"));
     assert_eq!(conffiles.trim(), MAIN_FILE);
     let scripts = said(Command::new("rpm").args(["-qp", "--scripts"]).arg(rpm));
-    assert!(scripts.contains("systemctl try-restart"), "{scripts}");
+    assert!(scripts.contains("systemctl --no-block try-restart"), "{scripts}");
     // Every crate that is compiled in, with its version and licence.
     let files = Command::new("dpkg-deb").arg("--fsys-tarfile").arg(deb).output().unwrap().stdout;
     let folder = scratch::folder("bill");
