@@ -6,6 +6,7 @@
 pub mod check;
 pub mod demo;
 pub mod emulate;
+pub mod package_files;
 pub mod posts;
 pub mod progress;
 pub mod recover;
@@ -39,6 +40,8 @@ enum Command {
     Recover(recover::Arguments),
     Demo(demo::Arguments),
     Emulate(emulate::Arguments),
+    #[command(hide = true)]
+    PackageFiles(package_files::Arguments),
 }
 
 /// Runs what the command line asks for. To be called first in the process, before any thread.
@@ -52,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Recover(arguments) => recover::main(&common, &arguments),
         Command::Demo(arguments) => demo::main(&common, &arguments),
         Command::Emulate(arguments) => emulate::main(&common, &arguments),
+        Command::PackageFiles(arguments) => package_files::main(&arguments),
     };
     ExitCode::from(code)
 }

@@ -185,3 +185,80 @@ fn a_reload_sends_the_signal_that_tries_again() {
         assert_eq!(value(&shipped(unit), "ExecReload"), "/bin/kill -HUP $MAINPID", "{unit}");
     }
 }
+
+/// Every key that the page for migrants names is one, and its file has no fault.
+#[test]
+fn the_page_for_migrants_names_keys_that_there_are() {
+    let page = shipped("packaging/MSK-CONNECT.md");
+    let mut table = String::new();
+    let mut known = Vec::new();
+    for line in shipped("connector.toml").lines() {
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            table = name.to_owned();
+            known.push(table.clone());
+        } else if let Some((key, _value)) = line.split_once(" = ") {
+            known.push(format!("{table}.{key}"));
+        }
+    }
+    let code = page.split('`').skip(1).step_by(2);
+    let of_ours = |text: &&str| {
+        let table = text.split('.').next().unwrap_or_default();
+        text.contains('.') && known.iter().any(|key| key == table) && !text.contains("s3.elastic")
+    };
+    let theirs: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    let named: Vec<&str> = code.filter(of_ours).filter(|text| !theirs.contains(text)).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for text in named {
+        let key = text.split(" = ").next().unwrap_or_default();
+        assert!(known.iter().any(|known| known == key), "`{key}` is no key of connector.toml");
+    }
+    let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("connector.toml");
+    fs::write(&file, block).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_sluice"));
+    let output = check.env_clear().args(["check", "--offline", "--config"]).arg(file).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn every_command_has_a_manual_page_and_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut write = Command::new(env!("CARGO_BIN_EXE_sluice"));
+    assert!(write.arg("package-files").arg(folder.path()).status().unwrap().success());
+    let help = Command::new(env!("CARGO_BIN_EXE_sluice")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let commands = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let names: Vec<&str> = commands
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|name| !name.is_empty() && *name != "help")
+        .collect();
+    assert!(names.len() >= 6, "{names:?}");
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let shells =
+        ["sluice.bash", "_sluice", "sluice.fish"].map(|file| read(&format!("completions/{file}")));
+    for name in names {
+        assert!(read(&format!("man/sluice-{name}.1")).contains(".SH OPTIONS"), "{name}");
+        assert!(read("man/sluice.1").contains(&format!("sluice\\-{name}(1)")), "{name}");
+        assert!(shells.iter().all(|shell| shell.contains(name)), "{name}");
+    }
+}
+
+/// The packages are built by the compiler that Cargo.toml names, or a newer one.
+#[test]
+fn the_oldest_compiler_is_the_one_that_is_said() {
+    let manifest = shipped("Cargo.toml");
+    let oldest = value(&manifest, "rust-version").trim_matches('"');
+    for (file, said) in [("README.md", "Rust {} or newer"), (".ci/set-up", "Rust {} or newer")] {
+        let said = said.replace("{}", oldest);
+        assert!(shipped(file).contains(&said), "{file} does not say `{said}`");
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! It owns: that what the README installs starts, is watched, is restarted or not, and stops with
 //! everything committed.
-//! It does not own: what the units say (`shipped_files.rs`).
+//! It does not own: what the units say (`shipped_files.rs`), nor packages (`packages.rs`).
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::support::systemd::Machine;
 use crate::support::{full_set, kafka, ports, report, s3, unique, verify, wait};
 
 /// A debug build on a loaded machine, a session that ends, a restart.
-const SOON: Duration = Duration::from_secs(120);
+pub(super) const SOON: Duration = Duration::from_secs(120);
 const PARTITIONS: usize = 3;
-const SERVICE: &str = "sluice.service";
-const MAIN_FILE: &str = "/etc/sluice/connector.toml";
+pub(super) const SERVICE: &str = "sluice.service";
+pub(super) const MAIN_FILE: &str = "/etc/sluice/connector.toml";
 /// A person's settings for one unit: keys that root alone can read.
-const CREDENTIALS: &str = "\
+pub(super) const CREDENTIALS: &str = "\
 [Service]
 Environment=AWS_EC2_METADATA_DISABLED=true
 LoadCredential=s3.credentials.access_key_id:/etc/sluice/secrets/access_key_id
@@ -28,7 +28,7 @@ LoadCredential=s3.credentials.secret_access_key:/etc/sluice/secrets/secret_acces
 ";
 
 /// One topic for one unit, with a group and a bucket.
-struct Scene {
+pub(super) struct Scene {
     topic: String,
     group: String,
     bucket: String,
@@ -38,7 +38,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Self::at(name, &s3().endpoint())
     }
 
@@ -60,7 +60,7 @@ impl Scene {
     }
 
     /// Files are closed every second.
-    fn hasty(self) -> Self {
+    pub(super) fn hasty(self) -> Self {
         self.set("seal.age", "\"1 s\"")
     }
 
@@ -68,7 +68,7 @@ impl Scene {
         Self { settings: self.settings.set(key, value), ..self }
     }
 
-    fn produce(&self, numbers: std::ops::Range<usize>) {
+    pub(super) fn produce(&self, numbers: std::ops::Range<usize>) {
         kafka().produce(&self.topic, &numbered(numbers, PARTITIONS));
     }
 
@@ -78,7 +78,7 @@ impl Scene {
 
     /// Waits until this process has read so many records, written or not.
     #[track_caller]
-    fn until_read(&self, machine: &Machine, records: usize) {
+    pub(super) fn until_read(&self, machine: &Machine, records: usize) {
         let wanted = format!("sluice_read_records_total {records}");
         let is_read = wait::until_or(SOON, || {
             let mut page = ureq::get(format!("http://{}/metrics", self.pages)).call().ok()?;
@@ -89,13 +89,13 @@ impl Scene {
     }
 
     #[track_caller]
-    fn until_written(&self, machine: &Machine) {
+    pub(super) fn until_written(&self, machine: &Machine) {
         let is_done = wait::until_or(SOON, || (self.lag() == 0).then_some(()));
         assert!(is_done.is_some(), "a lag of {}:\n{}", self.lag(), machine.status(SERVICE));
     }
 
     #[track_caller]
-    fn check(&self) {
+    pub(super) fn check(&self) {
         assert_eq!(self.lag(), 0);
         verify::check_default_layout(kafka(), &self.topic, s3(), &self.bucket);
     }
@@ -128,20 +128,20 @@ fn install(units: &[&str]) -> Machine {
 }
 
 /// As `systemctl edit` would.
-fn drop_in(machine: &Machine, unit: &str, name: &str, text: &str) {
+pub(super) fn drop_in(machine: &Machine, unit: &str, name: &str, text: &str) {
     let path = format!("/etc/systemd/system/{unit}.d/{name}.conf");
     machine.write(&path, "0644", text.as_bytes());
     machine.run(&["systemctl", "daemon-reload"]);
 }
 
 /// Edits a file in place: its mode stays as it was installed.
-fn edit(machine: &Machine, path: &str, scene: &Scene) {
+pub(super) fn edit(machine: &Machine, path: &str, scene: &Scene) {
     machine.run(&["sh", "-c", r#"printf %s "$1" >"$0""#, path, &scene.settings.text()]);
 }
 
 /// Comes back when the program said that it is ready.
 #[track_caller]
-fn start(machine: &Machine, unit: &str) {
+pub(super) fn start(machine: &Machine, unit: &str) {
     let started = machine.output(&["systemctl", "enable", "--now", unit]);
     assert!(started.status.success(), "{unit} does not start:\n{}", machine.status(unit));
     assert_eq!(machine.property(unit, "ActiveState"), "active");
@@ -299,4 +299,50 @@ fn a_second_instance_runs_beside_the_first() {
         assert_eq!(machine.property(unit, "ExecMainStatus"), "0");
         scene.check();
     }
+}
+
+/// A crash and a kill are exits that a restart heals; a reload is none at all.
+#[test]
+fn a_process_that_dies_is_started_again_and_a_reload_keeps_it() {
+    if !full_set("a_process_that_dies_is_started_again_and_a_reload_keeps_it") {
+        return;
+    }
+    let machine = install(&[SERVICE]);
+    drop_in(&machine, SERVICE, "patience", "[Service]\nRestartSec=1s\n");
+    let scene = Scene::new("dying").hasty();
+    edit(&machine, MAIN_FILE, &scene);
+    start(&machine, SERVICE);
+    scene.until_written(&machine);
+    let first = machine.property(SERVICE, "MainPID");
+    machine.run(&["systemctl", "reload", SERVICE]);
+    scene.produce(30..60);
+    scene.until_written(&machine);
+    assert_eq!(machine.property(SERVICE, "MainPID"), first, "a reload is no restart");
+    machine.run(&["systemctl", "kill", "--kill-who=main", "--signal=KILL", SERVICE]);
+    machine.until_property(SERVICE, "NRestarts", "1", SOON);
+    machine.until_property(SERVICE, "ActiveState", "active", SOON);
+    assert_ne!(machine.property(SERVICE, "MainPID"), first);
+    scene.produce(60..90);
+    scene.until_written(&machine);
+    machine.run(&["systemctl", "stop", SERVICE]);
+    scene.check();
+    report("booted systemd: reloaded in place, killed, started again, nothing lost or doubled");
+}
+
+/// The score of `systemd-analyze security`, in tenths: of the unit, and of what is loaded.
+#[test]
+fn the_units_expose_little() {
+    if !full_set("the_units_expose_little") {
+        return;
+    }
+    let machine = install(&[SERVICE]);
+    for unit in ["sluice.service", "sluice@x.service"] {
+        let judged = machine.output(&["systemd-analyze", "security", "--threshold=12", unit]);
+        let said = String::from_utf8_lossy(&judged.stdout).into_owned();
+        assert!(judged.status.success(), "above 1.2:\n{said}");
+        let score = said.lines().last().unwrap_or_default().trim_start_matches("→ ");
+        report(&format!("booted systemd: {score}"));
+    }
+    assert_eq!(machine.property(SERVICE, "LimitCORE"), "0");
+    assert_eq!(machine.property(SERVICE, "DynamicUser"), "yes");
 }
