@@ -29,11 +29,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{info, warn};
 
+use super::clock::wall;
 use super::live::Live;
 use super::metrics::{self, Metrics};
 use super::page;
 use super::status::{Health, Readiness, Status};
-use crate::model::{Timestamp, Uptime};
+use crate::model::Uptime;
 
 pub use connections::{CONNECTION_TIME_MAX, CONNECTIONS_MAX, HttpServer};
 pub use tls::{Certificate, CertificateError};
@@ -128,13 +129,13 @@ async fn only_with_login(State(shared): State<Shared>, request: Request, next: N
 async fn show_page(State(shared): State<Shared>) -> Response {
     let permit = permit(&shared).await;
     let site = &shared.site;
-    let now = site.now();
+    let (now, wall) = (site.now(), wall());
     let facts = page::Facts {
         title: &site.title,
-        snapshot: &site.status.snapshot(now, ROWS_MAX),
+        snapshot: &site.status.snapshot((now, wall), ROWS_MAX),
         totals: site.metrics.totals(),
         uptime: now,
-        wall: wall_clock(),
+        wall,
         settings: &site.settings.get().shown,
     };
     answer(StatusCode::OK, HTML, page::render(&facts).into_bytes(), permit)
@@ -216,12 +217,6 @@ fn answer(
 
 fn line(text: impl std::fmt::Display) -> Vec<u8> {
     format!("{text}\n").into_bytes()
-}
-
-fn wall_clock() -> Timestamp {
-    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let millis = since_epoch.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0));
-    Timestamp::from_millis(millis)
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub fn render(facts: &Facts<'_>) -> String {
             ("chart", &chart::chart(&snapshot.course, COURSE)),
             ("settings", &settings(facts.settings)),
             ("topics", &topics(snapshot)),
-            ("partitions", &partitions(snapshot)),
+            ("partitions", &partitions(snapshot, facts.wall)),
             ("errors", &errors(&snapshot.errors, facts.wall)),
             ("version", env!("CARGO_PKG_VERSION")),
             ("time", &time_of_day(facts.wall)),
@@ -124,7 +124,10 @@ fn cards(facts: &Facts<'_>) -> String {
     let group = format!("{} rebalances", grouped(totals.rebalances));
     let mut html = String::new();
     card(&mut html, "Records per second", &rate, &written);
-    card(&mut html, "Lag", &grouped(sums.lag), "records not yet committed");
+    let behind = sums.behind_s.map_or("records not yet committed".to_owned(), |behind| {
+        format!("records not yet committed, for {} at most", span(behind))
+    });
+    card(&mut html, "Lag", &grouped(sums.lag), &behind);
     card(&mut html, "Partitions", &grouped(sums.held as u64), &partitions);
     card(&mut html, "Objects", &grouped(totals.written_objects), &quarantined);
     card(&mut html, "Open batches", &bytes(sums.open_bytes), &open);
@@ -163,7 +166,7 @@ fn topics(snapshot: &Snapshot) -> String {
     }
     let mut html = String::from(
         "<table><thead><tr><th>Topic</th><th>Partitions</th><th>Stopped</th><th>Lag</th>\
-         <th>Open</th></tr></thead>\n",
+         <th>Behind</th><th>Open</th></tr></thead>\n",
     );
     for (topic, sums) in &snapshot.topics {
         let topic = escaped(topic.as_str());
@@ -172,6 +175,7 @@ fn topics(snapshot: &Snapshot) -> String {
             ("Partitions", grouped(sums.held as u64)),
             ("Stopped", grouped(sums.stopped as u64)),
             ("Lag", grouped(sums.lag)),
+            ("Behind", sums.behind_s.map_or("–".to_owned(), span)),
             ("Open", bytes(sums.open_bytes)),
         ];
         for (name, value) in cells {
@@ -183,17 +187,17 @@ fn topics(snapshot: &Snapshot) -> String {
     html
 }
 
-fn partitions(snapshot: &Snapshot) -> String {
+fn partitions(snapshot: &Snapshot, wall: Timestamp) -> String {
     if snapshot.rows.is_empty() {
         return "<p class=\"none\">None is assigned to this process.</p>".to_owned();
     }
     let mut html = String::from(
-        "<table><thead><tr><th>Partition</th><th class=\"left\">State</th><th>Lag</th>\
+        "<table><thead><tr><th>Partition</th><th class=\"left\">State</th><th>Lag</th><th>Behind</th>\
          <th>Consumed</th><th>Published</th><th>Committed</th><th>End</th><th>Open</th>\
          <th class=\"left\">Last object</th></tr></thead>\n",
     );
     for (partition, row) in &snapshot.rows {
-        partition_row(&mut html, partition, row);
+        partition_row(&mut html, (partition, row), wall);
     }
     html.push_str("</table>\n");
     let more = snapshot.partitions.held.saturating_sub(snapshot.rows.len());
@@ -204,7 +208,11 @@ fn partitions(snapshot: &Snapshot) -> String {
     html
 }
 
-fn partition_row(html: &mut String, partition: &TopicPartition, row: &PartitionRow) {
+fn partition_row(
+    html: &mut String,
+    (partition, row): (&TopicPartition, &PartitionRow),
+    wall: Timestamp,
+) {
     let class = if row.stopped.is_some() { "bad" } else { "" };
     push(
         html,
@@ -217,6 +225,7 @@ fn partition_row(html: &mut String, partition: &TopicPartition, row: &PartitionR
     let lag = row.lag().map_or("–".to_owned(), grouped);
     let cells = [
         ("Lag", lag),
+        ("Behind", row.behind_s(wall).map_or("–".to_owned(), span)),
         ("Consumed", offset(row.consumed)),
         ("Published", offset(row.published)),
         ("Committed", offset(row.committed)),
@@ -232,7 +241,7 @@ fn partition_row(html: &mut String, partition: &TopicPartition, row: &PartitionR
         push(
             html,
             format_args!(
-                "<tr><td class=\"why\" colspan=\"9\"><span>{}</span> {}</td></tr>",
+                "<tr><td class=\"why\" colspan=\"10\"><span>{}</span> {}</td></tr>",
                 escaped(stopped.reason),
                 escaped(&stopped.text),
             ),

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::model::{Topic, TopicPartition, Uptime};
+use crate::model::{Timestamp, Topic, TopicPartition, Uptime};
 
 pub use errors::{ERRORS_MAX, SeenError};
 pub use heartbeat::{Heartbeat, LoopName};
@@ -107,10 +107,13 @@ pub struct PartitionSums {
     pub lag: u64,
     pub open_records: u64,
     pub open_bytes: u64,
+    /// The longest wait of a record to be in S3, as far as it is known.
+    pub behind_s: Option<u64>,
 }
 
 impl PartitionSums {
-    fn add(&mut self, row: &PartitionRow) {
+    fn add(&mut self, row: &PartitionRow, wall: Timestamp) {
+        self.behind_s = self.behind_s.max(row.behind_s(wall));
         self.held += 1;
         self.stopped += usize::from(row.stopped.is_some());
         self.lag = self.lag.saturating_add(row.lag().unwrap_or(0));
@@ -224,7 +227,7 @@ impl Status {
     /// Returns one line for `systemctl status`.
     pub fn line(&self) -> String {
         let facts = self.lock();
-        let PartitionSums { held, stopped, lag, .. } = facts.sums();
+        let PartitionSums { held, stopped, lag, .. } = facts.sums(super::clock::wall());
         let stopped = if stopped == 0 { String::new() } else { format!(", {stopped} stopped") };
         let partitions = format!("{held} partitions{stopped}, lag {lag}");
         match facts.readiness() {
@@ -236,7 +239,7 @@ impl Status {
     }
 
     /// Returns everything, with at most `rows_max` partitions.
-    pub fn snapshot(&self, now: Uptime, rows_max: usize) -> Snapshot {
+    pub fn snapshot(&self, (now, wall): (Uptime, Timestamp), rows_max: usize) -> Snapshot {
         let health = self.health(now);
         let facts = self.lock();
         let mut rows: Vec<_> = facts.rows.iter().collect();
@@ -248,8 +251,8 @@ impl Status {
             member: Arc::clone(&facts.member),
             store: facts.store.clone(),
             rows: rows.into_iter().map(|(name, row)| (name.clone(), row.clone())).collect(),
-            partitions: facts.sums(),
-            topics: facts.sums_by_topic(),
+            partitions: facts.sums(wall),
+            topics: facts.sums_by_topic(wall),
             errors: facts.errors.newest_first(),
             records_per_second: facts.rate.per_second(now),
             course: facts.rate.course(now),
@@ -277,20 +280,20 @@ impl Facts {
         }
     }
 
-    fn sums(&self) -> PartitionSums {
+    fn sums(&self, wall: Timestamp) -> PartitionSums {
         let mut sums = PartitionSums::default();
         for row in self.rows.values() {
-            sums.add(row);
+            sums.add(row, wall);
         }
         sums
     }
 
-    fn sums_by_topic(&self) -> BTreeMap<Topic, PartitionSums> {
+    fn sums_by_topic(&self, wall: Timestamp) -> BTreeMap<Topic, PartitionSums> {
         let mut all: BTreeMap<Topic, PartitionSums> = BTreeMap::new();
         for (partition, row) in &self.rows {
             match all.get_mut(&partition.topic) {
-                Some(sums) => sums.add(row),
-                None => all.entry(partition.topic.clone()).or_default().add(row),
+                Some(sums) => sums.add(row, wall),
+                None => all.entry(partition.topic.clone()).or_default().add(row, wall),
             }
         }
         all

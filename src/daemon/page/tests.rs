@@ -5,13 +5,15 @@ use super::*;
 use crate::config::Origin;
 use crate::model::ObjectKey;
 
+const WALL: Timestamp = Timestamp::from_millis(1_629_804_231_000);
+
 fn at(seconds: u64) -> Uptime {
     Uptime::new(Duration::from_secs(seconds))
 }
 
 fn page(status: &Status, totals: Totals) -> String {
-    let snapshot = status.snapshot(at(90), 200);
-    let wall = Timestamp::from_millis(1_629_804_231_000);
+    let snapshot = status.snapshot((at(90), WALL), 200);
+    let wall = WALL;
     let settings = [
         shown("seal.age", "\"5 min\"", Origin::Default),
         shown("layout.prefix", "\"<i>&\"", Origin::File),
@@ -135,4 +137,22 @@ fn the_course_of_the_last_minutes_is_drawn_and_said_in_words() {
     let heights: Vec<_> =
         page.split(" height=\"").skip(1).filter_map(|at| at.split('"').next()).collect();
     assert_eq!(heights, ["1.2", "1.0", "60.0"], "a hundred a second, none, five thousand");
+}
+
+#[test]
+fn how_long_records_wait_is_said_by_partition_and_topic() {
+    let status = Status::new();
+    let row = |end: i64, waits_s: i64| PartitionRow {
+        committed: Offset::new(5).ok(),
+        log_end: Offset::new(end).ok(),
+        published_time: Some(Timestamp::from_millis(WALL.millis() - waits_s * 1_000)),
+        ..PartitionRow::default()
+    };
+    let rows = [(partition("pin", 0), row(9, 75)), (partition("pin", 1), row(5, 400))];
+    status.partitions_are(rows);
+    let page = page(&status, Totals::default());
+    let cells = |text: &str| page.matches(&format!("data-name=\"Behind\">{text}<")).count();
+    assert_eq!(cells("1 min 15 s"), 2, "the topic and one partition: {page}");
+    assert_eq!(cells("0 s"), 1, "the other has nothing that waits: {page}");
+    assert!(page.contains("records not yet committed, for 1 min 15 s at most"));
 }

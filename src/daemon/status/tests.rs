@@ -1,6 +1,8 @@
 use super::*;
 use crate::model::{Offset, Timestamp};
 
+const WALL: Timestamp = Timestamp::from_millis(0);
+
 fn at(seconds: u64) -> Uptime {
     Uptime::new(Duration::from_secs(seconds))
 }
@@ -70,7 +72,7 @@ fn ready_means_assigned_and_s3_reached_and_not_stopping() {
     status.store_failed(at(1), "403 access denied");
     status.store_failed(at(9), "timed out");
     assert_eq!(text(&status), "s3 does not answer as it should: timed out");
-    let Reach::Failing { since, .. } = status.snapshot(at(9), 0).store else {
+    let Reach::Failing { since, .. } = status.snapshot((at(9), WALL), 0).store else {
         panic!("it is failing")
     };
     assert_eq!(since, at(1));
@@ -93,13 +95,20 @@ fn the_worst_partitions_come_first_and_sums_count_all() {
         (partition("user", 0), PartitionRow::default()),
     ];
     status.partitions_are(rows);
-    let snapshot = status.snapshot(at(0), 3);
+    let snapshot = status.snapshot((at(0), WALL), 3);
     let names: Vec<_> = snapshot.rows.iter().map(|(name, _)| name.to_string()).collect();
     assert_eq!(names, ["pin/0", "geo/1", "pin/1"]);
-    let sums = PartitionSums { held: 5, stopped: 1, lag: 26, open_records: 8, open_bytes: 80 };
+    let sums = PartitionSums {
+        held: 5,
+        stopped: 1,
+        lag: 26,
+        open_records: 8,
+        open_bytes: 80,
+        behind_s: None,
+    };
     assert_eq!(snapshot.partitions, sums);
     status.partition_lost(&partition("geo", 1));
-    assert_eq!(status.snapshot(at(0), 9).partitions.lag, 6);
+    assert_eq!(status.snapshot((at(0), WALL), 9).partitions.lag, 6);
 }
 
 #[test]
@@ -125,22 +134,22 @@ fn repeated_errors_are_one_line_and_old_ones_leave() {
     status.error_seen(seen(1, "a"));
     status.error_seen(seen(2, "b"));
     status.error_seen(seen(3, "a"));
-    let errors = status.snapshot(at(0), 0).errors;
+    let errors = status.snapshot((at(0), WALL), 0).errors;
     let shown: Vec<_> = errors.iter().map(|error| (&*error.text, error.count)).collect();
     assert_eq!(shown, [("a", 2), ("b", 1)]);
     for index in 0..100 {
         status.error_seen(seen(index, &index.to_string()));
     }
-    assert_eq!(status.snapshot(at(0), 0).errors.len(), ERRORS_MAX);
+    assert_eq!(status.snapshot((at(0), WALL), 0).errors.len(), ERRORS_MAX);
     status.error_seen(seen(0, &"ü".repeat(100_000)));
-    let errors = status.snapshot(at(0), 0).errors;
+    let errors = status.snapshot((at(0), WALL), 0).errors;
     assert!(errors.first().is_some_and(|error| error.text.len() <= 1_003));
 }
 
 #[test]
 fn the_rate_is_that_of_the_last_minute() {
     let status = Status::new();
-    let rate = |now| status.snapshot(at(now), 0).records_per_second;
+    let rate = |now| status.snapshot((at(now), WALL), 0).records_per_second;
     assert_eq!(rate(0), None);
     for second in 0..100 {
         status.records_written(at(second), if second < 50 { 0 } else { (second - 50) * 10 });

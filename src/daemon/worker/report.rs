@@ -20,6 +20,7 @@ impl Worker {
             let (cursor, published_to) = (machine.cursor(), machine.published_to());
             if let Some(time) = slot.progress.look(cursor, published_to, slot.log_end) {
                 slot.metrics.published_time(time);
+                slot.published_time = Some(time);
             }
             slot.metrics.consumed(slot.consumed().unwrap_or(cursor));
             slot.metrics.buffered(cursor);
@@ -48,6 +49,7 @@ fn row(slot: &Slot) -> PartitionRow {
         published: machine.map(Partition::published_to),
         committed: machine.map(Partition::frontier).or(slot.committed),
         log_end: slot.log_end,
+        published_time: slot.published_time,
         open_records: stats.map_or(0, |stats| stats.records),
         open_bytes: stats.map_or(0, |stats| stats.value_bytes),
         last_key: slot.last_key.clone(),

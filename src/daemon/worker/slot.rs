@@ -14,7 +14,7 @@ use crate::daemon::settler::Settlement;
 use crate::engine::{Partition, StopReason};
 use crate::kafka::ffi::Content;
 use crate::kafka::seat::Messages;
-use crate::model::{ObjectKey, Offset, TopicPartition, Uptime};
+use crate::model::{ObjectKey, Offset, Timestamp, TopicPartition, Uptime};
 use crate::s3::{Claim, Claims, Etag};
 
 /// A stopped partition is tried again this often.
@@ -79,6 +79,8 @@ pub(super) struct Slot {
     pub(super) unsealable_since: Option<Uptime>,
     pub(super) log_end: Option<Offset>,
     pub(super) last_key: Option<ObjectKey>,
+    /// Up to which time its records are in S3.
+    pub(super) published_time: Option<Timestamp>,
     pub(super) progress: Progress,
     pub(super) metrics: PartitionMetrics,
     /// The log's ends were asked for, because the position was out of range.
@@ -115,6 +117,7 @@ impl Slot {
             unsealable_since: None,
             log_end: None,
             last_key: None,
+            published_time: None,
             progress: Progress::default(),
             metrics,
             asks_watermarks: false,

@@ -1,6 +1,7 @@
 //! A claim that another member has written further.
 
 use super::*;
+use crate::daemon::clock::wall;
 use crate::engine::Action;
 use crate::model::{NoHeaders, Record, SealReason};
 use crate::s3::{Answer, Claim, ClaimText, Claims, Etag, PlanText};
@@ -39,13 +40,13 @@ fn a_partition_that_another_member_has_taken_further_is_not_shown_any_more() {
     let theirs = Claim { plan: Some(plan_from(&mut rig, at(5))), ..ours.clone() };
     rig.slot().claim = Some(HeldClaim { claims, claim: ours, etag: None });
     rig.worker.report(Uptime::ZERO);
-    assert_eq!(rig.worker.around.status.snapshot(Uptime::ZERO, 1).partitions.held, 1);
+    assert_eq!(rig.worker.around.status.snapshot((Uptime::ZERO, wall()), 1).partitions.held, 1);
     let text = ClaimText { text: theirs.encode().into(), etag: Etag::new("2") };
     let (address, answer) = (rig.address, Answer::ClaimChanged(text));
     rig.worker.serve(Mail::Claim { address, answer });
     assert!(!rig.worker.around.gate.is_alive(rig.address));
     rig.worker.report(Uptime::ZERO);
-    assert_eq!(rig.worker.around.status.snapshot(Uptime::ZERO, 1).partitions.held, 0);
+    assert_eq!(rig.worker.around.status.snapshot((Uptime::ZERO, wall()), 1).partitions.held, 0);
     let text = String::from_utf8(rig.worker.around.metrics.text().unwrap()).unwrap();
     assert!(text.contains("\nsluice_assigned_partitions 0\n"), "{text}");
 }

@@ -1,5 +1,6 @@
 //! The end of a log is known although no read reaches it.
 
+use crate::daemon::clock::wall;
 use std::rc::Rc;
 
 use super::*;
@@ -63,7 +64,7 @@ fn a_fetch_says_where_the_log_ends() {
         rig.worker.report(Uptime::ZERO);
         rig.slot().log_end == Some(at(0))
     });
-    assert_eq!(rig.worker.around.status.snapshot(Uptime::ZERO, 1).partitions.lag, 0);
+    assert_eq!(rig.worker.around.status.snapshot((Uptime::ZERO, wall()), 1).partitions.lag, 0);
 }
 
 /// Stopped, it is not fetched; what is answered says how far it lags, and judges nothing.
@@ -79,7 +80,7 @@ fn the_end_of_a_log_that_is_not_fetched_is_asked_for() {
     let (address, low, high) = (rig.address, at(5), at(10));
     rig.worker.serve(Mail::Watermarks { address, low, high });
     rig.worker.report(Uptime::ZERO.after(ASK_EVERY));
-    let snapshot = rig.worker.around.status.snapshot(Uptime::ZERO, 1);
+    let snapshot = rig.worker.around.status.snapshot((Uptime::ZERO, wall()), 1);
     assert_eq!(snapshot.partitions.lag, 7);
     assert_eq!(snapshot.rows[0].1.stopped.as_ref().unwrap().reason, "uploads_lost");
 }
@@ -96,7 +97,7 @@ fn a_partition_that_starts_lags_from_what_is_committed() {
     let (address, low, high) = (rig.address, at(0), at(10));
     rig.worker.serve(Mail::Watermarks { address, low, high });
     rig.worker.report(Uptime::ZERO);
-    assert_eq!(rig.worker.around.status.snapshot(Uptime::ZERO, 1).partitions.lag, 7);
+    assert_eq!(rig.worker.around.status.snapshot((Uptime::ZERO, wall()), 1).partitions.lag, 7);
 }
 
 /// That nothing is fetched may also mean that the leader does not answer.
