@@ -22,7 +22,6 @@ mod properties;
 mod reader;
 mod reference;
 mod s3;
-mod secret;
 #[cfg(test)]
 mod tests;
 mod topic;
@@ -47,9 +46,9 @@ pub use process::{
 pub use properties::Properties;
 pub use reference::reference;
 pub use s3::{CLAIMS_BYTES_MAX, PART_BYTES_MAX, PART_BYTES_MIN, S3Credentials, S3Settings};
-pub use secret::Secret;
 pub use topic::TopicSettings;
 
+pub use crate::model::Secret;
 use crate::model::Topic;
 
 /// Amazon S3 User Guide, "Working with object metadata": names and values together.

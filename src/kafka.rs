@@ -28,7 +28,7 @@ pub mod seat;
 
 pub use consumer::{
     CLIENT_ID_PREFIX, ConsumerError, ConsumerOptions, Group, GroupConsumer, PartitionFault,
-    Protocol, Seen, commit_fault, partition_fault,
+    Protocol, Seen, commit_fault, creation_error, partition_fault,
 };
 pub use inquiry::{Cluster, Heard, Inquiry, Unreached};
 pub use reader::{RangeReader, ReadError};

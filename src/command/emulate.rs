@@ -25,6 +25,7 @@ use crate::command::posts::Kind;
 use crate::command::progress::{Display, Progress};
 use crate::command::settings::{Common, print, say};
 use crate::daemon::connect::client_properties;
+use crate::kafka::ConsumerError;
 use crate::model::{NameError, Topic};
 use pace::Pace;
 use produce::{KeyChoice, Plan, produce};
@@ -92,7 +93,7 @@ pub enum EmulateError {
     #[error("`--topic-prefix` gives a topic that Kafka does not take: {0}")]
     Topic(#[from] NameError),
     #[error("the Kafka client does not take its settings: {0}")]
-    Settings(#[source] KafkaError),
+    Settings(#[source] ConsumerError),
     #[error("no broker of `{servers}` answered: {source}; is it running, and the address right?")]
     Unreachable { servers: String, source: KafkaError },
     #[error("cannot listen for signals: {0}")]

@@ -33,8 +33,8 @@ pub enum Protocol {
     Consumer,
 }
 
-/// What a consumer is made of.
-#[derive(Clone, Debug)]
+/// What a consumer is made of. `Debug` prints the names of the properties only.
+#[derive(Clone)]
 pub struct ConsumerOptions {
     pub group: GroupId,
     pub protocol: Protocol,
@@ -58,8 +58,13 @@ pub trait Group: Send + Sync {
 /// Why there is no consumer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConsumerError {
-    #[error("librdkafka refuses `kafka.properties.\"{name}\" = \"{value}\"`: {why}")]
-    Property { name: String, value: String, why: String },
+    #[error("librdkafka refuses `kafka.properties.\"{name}\" = {}`: {why}", shown(.value.as_deref()))]
+    Property {
+        name: String,
+        /// None where it may be a secret.
+        value: Option<String>,
+        why: String,
+    },
     #[error("librdkafka gives no client: {0}")]
     Create(KafkaError),
     #[error("librdkafka refuses the subscription: {0}")]
@@ -96,6 +101,20 @@ struct Context {
 
 /// One kind of trouble is said this often.
 const SAY_EVERY: Duration = Duration::from_secs(30);
+
+impl fmt::Debug for ConsumerOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group, protocol, client_name, properties, prefetch_bytes } = self;
+        formatter
+            .debug_struct("ConsumerOptions")
+            .field("group", group)
+            .field("protocol", protocol)
+            .field("client_name", client_name)
+            .field("properties", &properties.keys())
+            .field("prefetch_bytes", prefetch_bytes)
+            .finish()
+    }
+}
 
 impl fmt::Debug for GroupConsumer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -196,13 +215,26 @@ pub(super) fn properties(options: &ConsumerOptions) -> BTreeMap<String, String> 
     all
 }
 
-pub(super) fn creation_error(error: KafkaError) -> ConsumerError {
+/// Returns why a client was not made, without the value of a property that may be a secret.
+pub fn creation_error(error: KafkaError) -> ConsumerError {
     match error {
         KafkaError::ClientConfig(_, why, name, value) => {
+            let value = (!is_secret(&name)).then_some(value);
             ConsumerError::Property { name, value, why }
         }
         other => ConsumerError::Create(other),
     }
+}
+
+/// librdkafka's names of passwords, keys and tokens have one of these in them.
+fn is_secret(name: &str) -> bool {
+    ["password", "secret", ".pem", "token", "sasl.oauthbearer.config"]
+        .iter()
+        .any(|mark| name.contains(mark))
+}
+
+fn shown(value: Option<&str>) -> String {
+    value.map_or_else(|| "***".to_owned(), |value| format!("\"{value}\""))
 }
 
 impl Context {

@@ -17,13 +17,14 @@ use crate::command::emulate::pace::Pace;
 use crate::command::emulate::produce::{KeyChoice, Plan, produce};
 use crate::command::emulate::sender::{Deliveries, Placement, Sender};
 use crate::command::posts::Kind;
+use crate::kafka::ConsumerError;
 use crate::model::Topic;
 
 /// Why posts do not get into the cluster.
 #[derive(Debug, Error)]
 pub enum FeedError {
     #[error("the Kafka client does not take its settings: {0}")]
-    Settings(#[source] KafkaError),
+    Settings(#[source] ConsumerError),
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
     #[error("the demo's Kafka did not take each post: {0}")]

@@ -15,6 +15,7 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
 
 use crate::command::posts::Kind;
+use crate::kafka::{ConsumerError, creation_error};
 use crate::model::Topic;
 
 /// Records that wait in the producer, in KiB: enough for a second at full speed.
@@ -138,7 +139,7 @@ impl Sender {
         properties: &BTreeMap<String, String>,
         topics: [Topic; Kind::ALL.len()],
         placement: Placement,
-    ) -> KafkaResult<Self> {
+    ) -> Result<Self, ConsumerError> {
         let mut config = ClientConfig::new();
         for (name, value) in properties {
             config.set(name, value);
@@ -147,7 +148,8 @@ impl Sender {
             config.set(name, value);
         }
         let deliveries = Arc::new(Deliveries::default());
-        let producer = config.create_with_context(Reports(Arc::clone(&deliveries)))?;
+        let reports = Reports(Arc::clone(&deliveries));
+        let producer = config.create_with_context(reports).map_err(creation_error)?;
         Ok(Self { producer, deliveries, topics, placement, sent: [0; Kind::ALL.len()] })
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::CommitFault;
+use rdkafka::types::RDKafkaConfRes;
 
 fn options() -> ConsumerOptions {
     ConsumerOptions {
@@ -29,6 +30,30 @@ fn what_the_protocol_rests_on_is_not_the_users_to_set() {
     ] {
         assert_eq!(all.get(name).map(String::as_str), Some(value), "{name}");
     }
+}
+
+#[test]
+fn no_secret_among_the_properties_is_ever_printed() {
+    let mut options = options();
+    let mut set = |name: &str, value: &str| {
+        options.properties.insert(name.to_owned(), value.to_owned());
+    };
+    set("sasl.password", "hunter2");
+    assert!(!format!("{options:?}").contains("hunter2"));
+    let refused = |name: &str| {
+        let refusal = (RDKafkaConfRes::RD_KAFKA_CONF_INVALID, "no".to_owned());
+        let (name, value) = (name.to_owned(), "hunter2".to_owned());
+        creation_error(KafkaError::ClientConfig(refusal.0, refusal.1, name, value))
+    };
+    for name in ["sasl.password", "ssl.key.password", "ssl.key.pem", "sasl.oauthbearer.config"] {
+        let error = refused(name);
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{name}");
+        assert_eq!(
+            error.to_string(),
+            format!("librdkafka refuses `kafka.properties.\"{name}\" = ***`: no")
+        );
+    }
+    assert!(refused("client.rack").to_string().contains("\"client.rack\" = \"hunter2\""));
 }
 
 #[test]
