@@ -34,8 +34,8 @@ use std::num::NonZeroUsize;
 pub use fault::{Caution, Fault, Faults, Place, Spot, Warning};
 pub use find::{FILE_VARIABLE, FILES, FileText, find_file, read_file};
 pub use kafka::{
-    AuthMethod, ClientCertificate, KafkaAuth, KafkaSettings, KafkaTls, OnLostRecords, Protocol,
-    Start, Topics,
+    AuthMethod, ClientCertificate, KafkaAuth, KafkaSettings, KafkaTls, MskIam, OauthBearer,
+    OnLostRecords, PasswordLogin, Protocol, Start, Topics,
 };
 pub use pattern::TopicPattern;
 pub use problem::Problem;

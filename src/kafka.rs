@@ -1,6 +1,6 @@
 //! The edge in: what Sluice asks of Kafka, over librdkafka.
 //!
-//! It owns: reading through worker queues, commits, assignment, questions to brokers; each as a
+//! It owns: reading through worker queues, commits, assignment, logins, questions to brokers; each as a
 //! face over librdkafka that is safe and speaks the words of `model`.
 //! It does not own: when to commit what, and who may (the protocol's rules), the threads.
 //!
@@ -23,6 +23,7 @@ pub mod admin;
 mod consumer;
 pub mod ffi;
 mod inquiry;
+pub mod login;
 mod reader;
 pub mod seat;
 

@@ -98,7 +98,7 @@ fn part_bytes(reader: &mut Reader<'_>) -> Option<u64> {
     None
 }
 
-fn parse_region(text: &str) -> Result<String, Problem> {
+pub(super) fn parse_region(text: &str) -> Result<String, Problem> {
     let is_region_byte =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if text.is_empty() || !text.bytes().all(is_region_byte) {

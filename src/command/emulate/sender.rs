@@ -15,6 +15,8 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
 
 use crate::command::posts::Kind;
+use crate::kafka::ffi::ClientHandle;
+use crate::kafka::login::{Keeper, Login, keep_logged_in};
 use crate::kafka::{ConsumerError, creation_error};
 use crate::model::Topic;
 
@@ -119,7 +121,9 @@ impl ProducerContext for Reports {
 
 /// Sends the three records of posts to their three topics.
 pub struct Sender {
-    producer: ThreadedProducer<Reports>,
+    // Before the producer, which it calls.
+    _keeper: Option<Keeper>,
+    producer: Arc<ThreadedProducer<Reports>>,
     deliveries: Arc<Deliveries>,
     topics: [Topic; Kind::ALL.len()],
     placement: Placement,
@@ -137,6 +141,7 @@ impl Sender {
     /// order. Connects to nothing yet.
     pub fn new(
         properties: &BTreeMap<String, String>,
+        login: &Login,
         topics: [Topic; Kind::ALL.len()],
         placement: Placement,
     ) -> Result<Self, ConsumerError> {
@@ -150,7 +155,16 @@ impl Sender {
         let deliveries = Arc::new(Deliveries::default());
         let reports = Reports(Arc::clone(&deliveries));
         let producer = config.create_with_context(reports).map_err(creation_error)?;
-        Ok(Self { producer, deliveries, topics, placement, sent: [0; Kind::ALL.len()] })
+        let producer = Arc::new(producer);
+        let keeper = keep_logged_in(login, ClientHandle::of_producer(&producer))?;
+        Ok(Self {
+            _keeper: keeper,
+            producer,
+            deliveries,
+            topics,
+            placement,
+            sent: [0; Kind::ALL.len()],
+        })
     }
 
     /// Fails unless a broker answers within `wait`.

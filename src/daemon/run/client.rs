@@ -165,6 +165,9 @@ impl ClientRun {
                 return Some(ClientEnd::Renew);
             }
         }
+        if self.consumer.is_stale() {
+            return Some(ClientEnd::Renew);
+        }
         let handle = self.consumer.handle();
         let membership = handle.client().membership();
         show_membership(parts, membership.as_ref());

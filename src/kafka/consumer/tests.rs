@@ -13,6 +13,7 @@ fn options() -> ConsumerOptions {
             ("bootstrap.servers".to_owned(), "localhost:9092".to_owned()),
             ("isolation.level".to_owned(), "read_uncommitted".to_owned()),
         ]),
+        login: Login::default(),
         prefetch_bytes: 16 << 20,
     }
 }
@@ -109,7 +110,7 @@ fn a_topic_that_is_not_there_is_named_with_what_to_do() {
     };
     assert_eq!(remedy, "create the topic, or correct `kafka.topics`");
     let said = "Subscribed topic not available: misspelt: Broker: Unknown topic or partition";
-    assert!(!consumer.consumer.context().may_say(said, Instant::now()), "the topic was named");
+    assert!(!consumer.kept.consumer.context().may_say(said, Instant::now()), "the topic was named");
 }
 
 /// What the rule is worth: its test fails without it.
