@@ -113,6 +113,8 @@ pub enum EmulateError {
     Settings(#[source] ConsumerError),
     #[error("no broker of `{servers}` answered: {source}; is it running, and the address right?")]
     Unreachable { servers: String, source: KafkaError },
+    #[error("no broker of `{servers}` lets us in: {why}")]
+    Refused { servers: String, why: String },
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] io::Error),
 }
@@ -121,7 +123,7 @@ impl EmulateError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NoServers | Self::Topic(_) | Self::Settings(_) => EXIT_CONFIG,
-            Self::Unreachable { .. } | Self::Signals(_) => EXIT_UNAVAILABLE,
+            Self::Unreachable { .. } | Self::Refused { .. } | Self::Signals(_) => EXIT_UNAVAILABLE,
         }
     }
 }
@@ -207,7 +209,10 @@ pub fn run(
     let topics = topics(&arguments.topic_prefix)?;
     let mut sender = Sender::new(&properties, &client.login, topics, Placement::Producer)
         .map_err(EmulateError::Settings)?;
-    sender.reach(REACH_WAIT_MAX).map_err(|source| EmulateError::Unreachable { servers, source })?;
+    sender.reach(REACH_WAIT_MAX).map_err(|source| match sender.refusal() {
+        Some(why) => EmulateError::Refused { servers, why: why.to_owned() },
+        None => EmulateError::Unreachable { servers, source },
+    })?;
     let per_post = Kind::ALL.len() as u64;
     let plan = Plan {
         records: arguments.posts.map(|posts| posts.saturating_mul(per_post)),

@@ -173,6 +173,11 @@ impl GroupConsumer {
         Ok(Self { kept: Kept::start(consumer, &options.login, rings)? })
     }
 
+    /// Returns whether nobody keeps it logged in any more, which is a bug.
+    pub fn has_lost_its_login(&self) -> bool {
+        self.kept.keeper.as_ref().is_some_and(Keeper::has_ended)
+    }
+
     /// Returns whether only a new client can read what it logs in with.
     pub fn is_stale(&self) -> bool {
         self.kept.keeper.as_ref().is_some_and(Keeper::is_stale)

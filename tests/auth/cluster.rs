@@ -169,7 +169,7 @@ fn properties(folder: &Path, jwks: &str) -> Vec<(&'static str, String)> {
             "listener.name.msk.oauthbearer.sasl.server.callback.handler.class",
             "MskIamValidator".to_owned(),
         ),
-        ("listener.name.msk.oauthbearer.connections.max.reauth.ms", "3600000".to_owned()),
+        ("listener.name.msk.oauthbearer.connections.max.reauth.ms", "3000".to_owned()),
         // Refused clients come back at once.
         ("connection.failed.authentication.delay.ms", "0".to_owned()),
         ("ssl.keystore.type", "PEM".to_owned()),

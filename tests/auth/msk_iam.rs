@@ -1,7 +1,7 @@
 //! MSK's IAM: tokens that AWS credentials sign, before a listener that computes the signature again.
 
 use super::server::Server;
-use super::{SOON, Scene, unique};
+use super::{SOON, Scene, unique, until_said};
 
 const SECRET: &str = "marker-of-a-secret-access-key";
 const REFUSED: &str = "on MSK that the IAM policy allows `kafka-cluster:Connect`";
@@ -38,6 +38,21 @@ fn msk_iam_works_once_a_wrong_secret_key_is_put_right() {
     scene.check(REFUSED);
     let daemon = scene.refused(REFUSED);
     profile(&scene, &id, SECRET);
+    scene.works(&daemon);
+    scene.ends(daemon);
+}
+
+#[test]
+fn msk_iam_goes_on_when_the_keys_are_rotated() {
+    let (scene, id) = (scene(), unique("AKIAROTATED"));
+    scene.cluster.msk_knows(&format!("{id} {SECRET}"));
+    profile(&scene, &id, SECRET);
+    let daemon = scene.settings.start();
+    scene.works(&daemon);
+    // The listener asks for a token again every three seconds.
+    scene.cluster.msk_knows(&format!("{id} marker-of-the-next-key"));
+    until_said(&daemon, REFUSED);
+    profile(&scene, &id, "marker-of-the-next-key");
     scene.works(&daemon);
     scene.ends(daemon);
 }
@@ -82,10 +97,7 @@ fn sts(
     }
 }
 
-#[test]
-fn msk_iam_works_in_a_role_longer_than_its_session() {
-    let id = unique("ASIAROLE");
-    let server = Server::start(sts(&id, 8));
+fn in_role(server: &Server, id: &str) -> Scene {
     let scene = scene()
         .text("kafka.auth.role_arn", "arn:aws:iam::123456789012:role/sluice")
         .text("kafka.auth.external_id", "12ab34")
@@ -93,6 +105,14 @@ fn msk_iam_works_in_a_role_longer_than_its_session() {
         .env("AWS_ENDPOINT_URL_STS", &server.url);
     profile(&scene, "AKIABASE", SECRET);
     scene.cluster.msk_knows(&format!("{id} {SECRET} marker-of/a+session=="));
+    scene
+}
+
+#[test]
+fn msk_iam_works_in_a_role_longer_than_its_session() {
+    let id = unique("ASIAROLE");
+    let server = Server::start(sts(&id, 10));
+    let scene = in_role(&server, &id);
     let daemon = scene.settings.start();
     scene.works(&daemon);
     let before = server.times_asked();
@@ -104,23 +124,18 @@ fn msk_iam_works_in_a_role_longer_than_its_session() {
 }
 
 #[test]
-fn a_role_that_msk_iam_may_not_assume_is_named_until_it_may() {
+fn msk_iam_works_once_the_role_may_be_assumed_and_its_session_holds() {
     let id = unique("ASIADENIED");
-    let server = Server::start(|_| (403, String::new()));
-    server.answer(|_| {
+    let server = Server::start(|_| {
         let code = "<Error><Code>AccessDenied</Code><Message>not this one</Message></Error>";
         (403, format!("<ErrorResponse>{code}</ErrorResponse>"))
     });
-    let scene = scene()
-        .text("kafka.auth.role_arn", "arn:aws:iam::123456789012:role/sluice")
-        .text("kafka.auth.external_id", "12ab34")
-        .text("kafka.auth.session_name", "nightly")
-        .env("AWS_ENDPOINT_URL_STS", &server.url);
-    profile(&scene, "AKIABASE", SECRET);
-    scene.cluster.msk_knows(&format!("{id} {SECRET} marker-of/a+session=="));
+    let scene = in_role(&server, &id);
     let words = "the role `arn:aws:iam::123456789012:role/sluice` cannot be assumed (";
     scene.check(words);
     let daemon = scene.refused(words);
+    server.answer(sts(&id, -30));
+    until_said(&daemon, "the AWS credentials have expired 3");
     server.answer(sts(&id, 60));
     scene.works(&daemon);
     scene.ends(daemon);

@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, Thre
 
 use crate::command::posts::Kind;
 use crate::kafka::ffi::ClientHandle;
-use crate::kafka::login::{Keeper, Login, keep_logged_in};
+use crate::kafka::login::{Keeper, Login, keep_logged_in, refusal};
 use crate::kafka::{ConsumerError, creation_error};
 use crate::model::Topic;
 
@@ -106,16 +106,27 @@ impl Deliveries {
     }
 }
 
-/// Passes delivery reports on. The opaque is the kind's place in [`Kind::ALL`].
-struct Reports(Arc<Deliveries>);
+/// Passes delivery reports on, and keeps why a login was refused first. The opaque is the kind's
+/// place in [`Kind::ALL`].
+struct Reports {
+    deliveries: Arc<Deliveries>,
+    refusal: Arc<OnceLock<String>>,
+}
 
-impl ClientContext for Reports {}
+impl ClientContext for Reports {
+    fn error(&self, error: KafkaError, reason: &str) {
+        if let Some(refusal) = refusal(error.rdkafka_error_code(), reason) {
+            // The others follow from the first.
+            self.refusal.set(format!("{reason}: {}", refusal.remedy())).unwrap_or_default();
+        }
+    }
+}
 
 impl ProducerContext for Reports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, kind: usize) {
-        self.0.record(kind, result.as_ref().err().map(|(error, _)| error));
+        self.deliveries.record(kind, result.as_ref().err().map(|(error, _)| error));
     }
 }
 
@@ -125,6 +136,7 @@ pub struct Sender {
     _keeper: Option<Keeper>,
     producer: Arc<ThreadedProducer<Reports>>,
     deliveries: Arc<Deliveries>,
+    refusal: Arc<OnceLock<String>>,
     topics: [Topic; Kind::ALL.len()],
     placement: Placement,
     sent: [u64; Kind::ALL.len()],
@@ -153,7 +165,9 @@ impl Sender {
             config.set(name, value);
         }
         let deliveries = Arc::new(Deliveries::default());
-        let reports = Reports(Arc::clone(&deliveries));
+        let refusal = Arc::new(OnceLock::new());
+        let reports =
+            Reports { deliveries: Arc::clone(&deliveries), refusal: Arc::clone(&refusal) };
         let producer = config.create_with_context(reports).map_err(creation_error)?;
         let producer = Arc::new(producer);
         let keeper = keep_logged_in(login, ClientHandle::of_producer(&producer))?;
@@ -161,6 +175,7 @@ impl Sender {
             _keeper: keeper,
             producer,
             deliveries,
+            refusal,
             topics,
             placement,
             sent: [0; Kind::ALL.len()],
@@ -170,6 +185,11 @@ impl Sender {
     /// Fails unless a broker answers within `wait`.
     pub fn reach(&self, wait: Duration) -> KafkaResult<()> {
         self.producer.client().fetch_metadata(None, wait).map(drop)
+    }
+
+    /// Returns why the brokers refused the login, if they did.
+    pub fn refusal(&self) -> Option<&str> {
+        self.refusal.get().map(String::as_str)
     }
 
     /// Hands one record over without waiting.

@@ -202,6 +202,9 @@ impl ClientRun {
         if self.commits.is_finished() {
             return Err(RunError::Bug { what: "the commit thread" });
         }
+        if self.consumer.has_lost_its_login() {
+            return Err(RunError::Bug { what: "the login thread" });
+        }
         if let Some(what) = parts.ended() {
             return Err(RunError::Bug { what });
         }

@@ -103,6 +103,11 @@ impl Keeper {
         Ok(Some(Self { stop: Some(stop), thread: Some(thread), is_stale }))
     }
 
+    /// Returns whether its thread has ended, which is a bug.
+    pub(in crate::kafka) fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Returns whether the files of certificates have changed since the client was made, and it was
     /// refused meanwhile: only a new client reads them.
     pub(in crate::kafka) fn is_stale(&self) -> bool {
@@ -173,11 +178,12 @@ impl Work {
             }
             self.look_at_password();
             self.look_at_certificates();
+            let token_in = self.token_at.map(|at| at.saturating_duration_since(Instant::now()));
             tokio::select! {
                 biased;
                 // Cancel-safe: what is not taken stays.
                 Some(ring) = self.rings.recv() => self.refused(ring).await,
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(token_in.unwrap_or(LOOK).min(LOOK)) => {}
             }
         }
     }

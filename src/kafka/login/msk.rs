@@ -72,7 +72,7 @@ impl MskIam {
     fn token(&self, credentials: &Credentials, now: SystemTime) -> Result<Token, TokenError> {
         let ends = credentials.expiry().unwrap_or(now + LENGTH).min(now + LENGTH);
         if let Ok(ago) = now.duration_since(ends) {
-            return Err(TokenError::Expired { ago });
+            return Err(TokenError::CredentialsExpired { ago });
         }
         let value = URL_SAFE_NO_PAD.encode(self.url(credentials, now)?);
         let principal = credentials.access_key_id().to_owned();

@@ -52,18 +52,17 @@ const NOT_ACCEPTED: &str = "the broker does not accept the certificate of `kafka
 /// Returns what librdkafka's words mean; none where they tell of no refusal.
 pub fn refusal(code: Option<Code>, text: &str) -> Option<Refusal> {
     if code == Some(Code::Authentication) || code == Some(Code::SaslAuthenticationFailed) {
+        // A connection that broke meanwhile refuses nothing.
+        if text.contains("mechanism handshake failed") {
+            return text.contains("Unsupported SASL mechanism").then_some(Refusal::Mechanism);
+        }
         return Some(if text.contains("Failed to acquire SASL OAUTHBEARER token") {
             Refusal::NoToken
-        } else if text.contains("mechanism handshake failed") {
-            Refusal::Mechanism
         } else if text.contains("OAUTHBEARER") || text.contains("invalid_token") {
             Refusal::Token
         } else {
             Refusal::Password
         });
-    }
-    if code == Some(Code::UnsupportedSASLMechanism) {
-        return Some(Refusal::Mechanism);
     }
     // An alert of TLS 1.3 comes after the handshake and counts as a broken transport.
     let named = TLS.iter().find(|(words, _)| text.contains(words)).map(|(_, refusal)| *refusal);
@@ -121,6 +120,16 @@ mod tests {
                 Code::Authentication,
                 "Failed to acquire SASL OAUTHBEARER token: no",
                 Some(Refusal::NoToken),
+            ),
+            (
+                Code::Authentication,
+                "SASL SCRAM-SHA-512 mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported mechanisms: PLAIN",
+                Some(Refusal::Mechanism),
+            ),
+            (
+                Code::Authentication,
+                "SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport failure",
+                None,
             ),
             (
                 Code::SSL,

@@ -60,6 +60,10 @@ pub(in crate::kafka) enum TokenError {
     )]
     Credentials { why: String },
     #[error(
+        "the AWS credentials have expired {} s ago: see that whoever gives them renews them, and set this machine's clock", .ago.as_secs()
+    )]
+    CredentialsExpired { ago: Duration },
+    #[error(
         "the role `{arn}` cannot be assumed ({why}): correct `kafka.auth.role_arn` and `kafka.auth.external_id`, or the role's trust policy"
     )]
     Role { arn: String, why: String },
