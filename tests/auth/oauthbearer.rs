@@ -66,7 +66,7 @@ fn oauthbearer_works_for_the_emulation() {
     let arguments = ["--posts", "5", "--rate", "0", "--topic-prefix", &prefix];
     let output = scene.settings.command("emulate", &arguments);
     assert!(output.status.success(), "{output:?}");
-    let refused = scene.settings.clone().set("kafka.auth.client_id", "\"nobody\"");
+    let refused = scene.settings.set("kafka.auth.client_id", "\"nobody\"");
     let output = refused.command("emulate", &arguments);
     assert_eq!(output.status.code(), Some(69));
     let said = String::from_utf8(output.stderr).unwrap();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
@@ -25,6 +25,10 @@ const QUEUE_KIBIBYTES: &str = "65536";
 /// How long librdkafka tries to deliver a record before it reports a failure. Longer than the
 /// restart of a broker.
 const MESSAGE_TIMEOUT_MS: &str = "120000";
+
+/// Between two looks at whether a login was refused meanwhile, and for how long it must be.
+const REACH_SLICE: Duration = Duration::from_secs(1);
+const REFUSED_MAX: Duration = Duration::from_secs(3);
 
 /// Properties that the sender needs as they are; the file's own give way to them.
 const OWNED: [(&str, &str); 5] = [
@@ -184,7 +188,19 @@ impl Sender {
 
     /// Fails unless a broker answers within `wait`.
     pub fn reach(&self, wait: Duration) -> KafkaResult<()> {
-        self.producer.client().fetch_metadata(None, wait).map(drop)
+        let started = Instant::now();
+        loop {
+            let rest = wait.saturating_sub(started.elapsed());
+            match self.producer.client().fetch_metadata(None, rest.min(REACH_SLICE)) {
+                Ok(_metadata) => return Ok(()),
+                Err(error) => {
+                    let is_refused = self.refusal().is_some() && started.elapsed() >= REFUSED_MAX;
+                    if is_refused || started.elapsed() >= wait {
+                        return Err(error);
+                    }
+                }
+            }
+        }
     }
 
     /// Returns why the brokers refused the login, if they did.

@@ -33,8 +33,10 @@ const AGAIN_MIN: Duration = Duration::from_secs(1);
 const AGAIN_MAX: Duration = Duration::from_secs(15);
 /// A token that is refused is replaced, but not by many a second.
 const REPLACE_MIN: Duration = Duration::from_secs(5);
-/// librdkafka says the same again after 30 s: for so long after the last time files are looked at.
+/// librdkafka says the same again after 30 s only. For so long after the last time files are looked
+/// at, and tokens replaced.
 const SUSPICION: Duration = Duration::from_secs(90);
+const REFUSED: Duration = Duration::from_secs(45);
 /// One fault is said in detail this often.
 const SAY_EVERY: Duration = Duration::from_secs(30);
 /// A few brokers refuse at a time; what is too much says nothing new.
@@ -139,6 +141,7 @@ struct Work {
     fetched_at: Option<Instant>,
     token_ends: Option<SystemTime>,
     again: Duration,
+    refused_until: Option<Instant>,
     suspicious_until: Option<Instant>,
     said: Option<(String, Instant)>,
 }
@@ -166,6 +169,7 @@ impl Work {
             fetched_at: None,
             token_ends: None,
             again: AGAIN_MIN,
+            refused_until: None,
             suspicious_until: None,
             said: None,
         }
@@ -203,7 +207,11 @@ impl Work {
                 self.token_ends = Some(ends);
                 self.again = AGAIN_MIN;
                 let rest = ends.duration_since(SystemTime::now()).unwrap_or_default();
-                rest.mul_f64(0.8)
+                let is_refused = self.refused_until.is_some_and(|until| Instant::now() < until);
+                // The next one may come from keys that were put right.
+                self.chain.take_if(|_| is_refused);
+                let wait = rest.mul_f64(0.8);
+                if is_refused { wait.min(REPLACE_MIN) } else { wait }
             }
             Err(why) => {
                 // Profiles are read once for each chain.
@@ -263,10 +271,10 @@ impl Work {
         let now = Instant::now();
         match refusal {
             Refusal::Token => {
-                if self.fetched_at.is_none_or(|at| now.duration_since(at) >= REPLACE_MIN) {
-                    self.token_at = self.token_at.map(|_| now);
-                    self.chain = None;
-                }
+                self.refused_until = Some(now + REFUSED);
+                self.chain = None;
+                let soon = self.fetched_at.map_or(now, |at| (at + REPLACE_MIN).max(now));
+                self.token_at = self.token_at.map(|at| at.min(soon));
                 if let Some(words) = self.token_ends.and_then(expired_words) {
                     self.say(words);
                 }

@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_token_holds_until_the_earlier_of_what_the_answer_and_the_token_say() {
         for (answer, ends, principal) in [
-            (format!(r#"{{"access_token":"opaque","expires_in":60}}"#), 60, "sluice"),
+            (r#"{"access_token":"opaque","expires_in":60}"#.to_owned(), 60, "sluice"),
             (r#"{"access_token":"opaque"}"#.to_owned(), 300, "sluice"),
             (format!(r#"{{"access_token":"{}"}}"#, jwt(r#"{"exp":90,"sub":"me"}"#)), 90, "me"),
             (
