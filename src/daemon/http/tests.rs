@@ -316,7 +316,7 @@ fn a_certificate_that_cannot_be_used_says_which_file_and_why() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (certificate(folder.path(), "one"), certificate(folder.path(), "other"));
     let said = |files: &HttpTls| Certificate::read(files).unwrap_err().to_string();
-    let mixed = HttpTls { key_file: other.key_file.clone(), ..one.clone() };
+    let mixed = HttpTls { key_file: other.key_file, ..one.clone() };
     assert!(
         said(&mixed).contains("does the key belong to the first certificate"),
         "{}",
