@@ -25,7 +25,6 @@ mod reader;
 mod reference;
 mod reload;
 mod s3;
-mod secret;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -40,8 +39,8 @@ pub use fault::{Caution, Fault, Faults, Place, Spot, Warning};
 pub use find::{FILE_VARIABLE, FILES, FileText, find_file, read_file};
 pub use http::{Http, HttpLogin, HttpTls};
 pub use kafka::{
-    AuthMethod, ClientCertificate, KafkaAuth, KafkaSettings, KafkaTls, OnLostRecords, Protocol,
-    Start, Topics,
+    AuthMethod, ClientCertificate, KafkaAuth, KafkaSettings, KafkaTls, MskIam, OauthBearer,
+    OnLostRecords, PasswordLogin, Protocol, Start, Topics,
 };
 pub use pattern::TopicPattern;
 pub use problem::Problem;
@@ -56,11 +55,11 @@ pub use s3::{
     CLAIMS_BYTES_MAX, Encryption, ObjectSettings, PART_BYTES_MAX, PART_BYTES_MIN, ProxySetting,
     RoleSettings, S3Credentials, S3Settings, WaySettings,
 };
-pub use secret::{Secret, SecretKey};
 pub use shown::{Origin, Shown};
 pub use topic::TopicSettings;
 
 use crate::model::Topic;
+pub use crate::model::{Secret, SecretKey};
 
 /// Amazon S3 User Guide, "Working with object metadata": names and values together.
 const METADATA_BYTES_MAX: usize = 2_048;

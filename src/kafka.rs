@@ -1,6 +1,6 @@
 //! The edge in: what Sluice asks of Kafka, over librdkafka.
 //!
-//! It owns: reading through worker queues, commits, assignment, questions to brokers; each as a
+//! It owns: reading through worker queues, commits, assignment, logins, questions to brokers; each as a
 //! face over librdkafka that is safe and speaks the words of `model`.
 //! It does not own: when to commit what, and who may (the protocol's rules), the threads.
 //!
@@ -23,12 +23,13 @@ pub mod admin;
 mod consumer;
 pub mod ffi;
 mod inquiry;
+pub mod login;
 mod reader;
 pub mod seat;
 
 pub use consumer::{
     CLIENT_ID_PREFIX, ConsumerError, ConsumerOptions, Group, GroupConsumer, PartitionFault,
-    Protocol, Seen, commit_fault, partition_fault,
+    Protocol, Seen, commit_fault, creation_error, partition_fault,
 };
 pub use inquiry::{Cluster, Heard, Inquiry, Unreached};
 pub use reader::{RangeReader, ReadError};

@@ -1,6 +1,6 @@
 //! The glossary as types: what the words of Sluice mean, checked once at the edge.
 //!
-//! It owns: offsets and ranges, names of Kafka and S3, times, records, the seal policy.
+//! It owns: offsets and ranges, names of Kafka and S3, times, records, the seal policy, secrets.
 //! It does not own: any rule of the protocol, any text format but those of the names themselves.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -11,6 +11,7 @@ mod object;
 mod offset;
 mod record;
 mod seal;
+mod secret;
 mod time;
 
 pub use commit::CommitFault;
@@ -22,4 +23,5 @@ pub use object::{BatchId, Bucket, KEY_BYTES_MAX, ObjectKey};
 pub use offset::{EmptyRange, NegativeOffset, Offset, OffsetRange};
 pub use record::{Headers, NoHeaders, Record};
 pub use seal::{BatchStats, SealPolicy, SealReason};
+pub use secret::{Secret, SecretKey};
 pub use time::{Timestamp, Uptime};

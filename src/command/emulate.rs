@@ -24,7 +24,9 @@ use thiserror::Error;
 use crate::command::posts::Kind;
 use crate::command::progress::{Display, Progress};
 use crate::command::settings::{Common, print, say};
-use crate::daemon::connect::client_properties;
+use crate::daemon::connect::{client_properties, login};
+use crate::kafka::ConsumerError;
+use crate::kafka::login::Login;
 use crate::model::{NameError, Topic};
 use pace::Pace;
 use produce::{KeyChoice, Plan, produce};
@@ -63,15 +65,18 @@ pub struct Arguments {
 /// Runs the command. The servers come from the command line, or else from the configuration, with
 /// its security.
 pub(super) fn main(common: &Common, arguments: &Arguments) -> u8 {
-    let properties = match &arguments.bootstrap_servers {
-        Some(_) => BTreeMap::new(),
+    let client = match &arguments.bootstrap_servers {
+        Some(_) => ClientSettings::default(),
         None => match common.load() {
-            Ok(settings) => client_properties(&settings.kafka),
+            Ok(settings) => ClientSettings {
+                properties: client_properties(&settings.kafka),
+                login: login(&settings.kafka),
+            },
             Err(code) => return code,
         },
     };
     let outcome =
-        stop_on_signals().and_then(|stop| run(arguments, &properties, &stop, Display::of_stderr()));
+        stop_on_signals().and_then(|stop| run(arguments, &client, &stop, Display::of_stderr()));
     match outcome {
         Ok(outcome) => {
             print(&outcome.to_string());
@@ -84,6 +89,19 @@ pub(super) fn main(common: &Common, arguments: &Arguments) -> u8 {
     }
 }
 
+/// What the configuration says of any client: properties with secrets among them, and the login.
+#[derive(Clone, Default)]
+pub struct ClientSettings {
+    pub properties: BTreeMap<String, String>,
+    pub login: Login,
+}
+
+impl fmt::Debug for ClientSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.properties.keys()).finish()
+    }
+}
+
 /// Why nothing was sent, or not all.
 #[derive(Debug, Error)]
 pub enum EmulateError {
@@ -92,9 +110,11 @@ pub enum EmulateError {
     #[error("`--topic-prefix` gives a topic that Kafka does not take: {0}")]
     Topic(#[from] NameError),
     #[error("the Kafka client does not take its settings: {0}")]
-    Settings(#[source] KafkaError),
+    Settings(#[source] ConsumerError),
     #[error("no broker of `{servers}` answered: {source}; is it running, and the address right?")]
     Unreachable { servers: String, source: KafkaError },
+    #[error("no broker of `{servers}` lets us in: {why}")]
+    Refused { servers: String, why: String },
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] io::Error),
 }
@@ -103,7 +123,7 @@ impl EmulateError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NoServers | Self::Topic(_) | Self::Settings(_) => EXIT_CONFIG,
-            Self::Unreachable { .. } | Self::Signals(_) => EXIT_UNAVAILABLE,
+            Self::Unreachable { .. } | Self::Refused { .. } | Self::Signals(_) => EXIT_UNAVAILABLE,
         }
     }
 }
@@ -173,23 +193,26 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Sends what `arguments` say until it is done or `stop` is set. `properties` are those of the
-/// Kafka client in the configuration file, empty without one; `--bootstrap-servers` wins.
+/// Sends what `arguments` say until it is done or `stop` is set. `client` is what
+/// the configuration file says, empty without one; `--bootstrap-servers` wins.
 pub fn run(
     arguments: &Arguments,
-    properties: &BTreeMap<String, String>,
+    client: &ClientSettings,
     stop: &AtomicBool,
     display: Display,
 ) -> Result<Outcome, EmulateError> {
-    let mut properties = properties.clone();
+    let mut properties = client.properties.clone();
     if let Some(servers) = &arguments.bootstrap_servers {
         properties.insert("bootstrap.servers".to_owned(), servers.clone());
     }
     let servers = properties.get("bootstrap.servers").ok_or(EmulateError::NoServers)?.clone();
     let topics = topics(&arguments.topic_prefix)?;
-    let mut sender =
-        Sender::new(&properties, topics, Placement::Producer).map_err(EmulateError::Settings)?;
-    sender.reach(REACH_WAIT_MAX).map_err(|source| EmulateError::Unreachable { servers, source })?;
+    let mut sender = Sender::new(&properties, &client.login, topics, Placement::Producer)
+        .map_err(EmulateError::Settings)?;
+    sender.reach(REACH_WAIT_MAX).map_err(|source| match sender.refusal() {
+        Some(why) => EmulateError::Refused { servers, why: why.to_owned() },
+        None => EmulateError::Unreachable { servers, source },
+    })?;
     let per_post = Kind::ALL.len() as u64;
     let plan = Plan {
         records: arguments.posts.map(|posts| posts.saturating_mul(per_post)),

@@ -74,6 +74,18 @@ impl Reader<'_> {
         None
     }
 
+    /// Returns the file that the secret at `key` is read from, if it comes from one.
+    pub(super) fn path_of_secret(&mut self, key: &str, sources: &Sources<'_>) -> Option<PathBuf> {
+        match (self.text(key), self.text(&format!("{key}_file"))) {
+            (None, Some(file)) => Some(PathBuf::from(file.value)),
+            (None, None) => {
+                let directory = sources.variables.get(CREDENTIALS_DIRECTORY)?;
+                Some(PathBuf::from(directory).join(key)).filter(|path| path.exists())
+            }
+            (Some(_), _) => None,
+        }
+    }
+
     fn systemd_credential(&mut self, key: &str, sources: &Sources<'_>) -> Option<FoundSecret> {
         let directory = sources.variables.get(CREDENTIALS_DIRECTORY)?;
         let path = PathBuf::from(directory).join(key);

@@ -122,6 +122,8 @@ pub enum Caution {
         "sends the password in the clear without `kafka.tls.enabled`: enable it, or use `scram_sha_512`"
     )]
     PlainWithoutTls,
+    #[error("sends tokens in the clear without `kafka.tls.enabled`: enable it")]
+    TokenWithoutTls,
 }
 
 /// What is gathered while a configuration is read.

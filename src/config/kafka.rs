@@ -1,22 +1,20 @@
 //! What `[kafka]` means.
 //!
 //! It owns: the typed settings of the source, and what of them contradicts. It does not own:
-//! properties of librdkafka (`properties`), how secrets are found (`credentials`).
+//! logins (`auth`), properties of librdkafka (`properties`), how secrets are found (`credentials`).
+
+mod auth;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::fault::Caution;
+use super::Sources;
 use super::pattern::TopicPattern;
 use super::problem::Problem;
 use super::properties::{self, Properties};
-use super::reader::{Found, Reader, list, not_a_word};
-use super::{Secret, Sources};
+use super::reader::{Found, Reader};
 use crate::model::{GroupId, Topic};
-
-/// Methods that exist in Kafka and come with a later release.
-const METHODS_LATER: [&str; 2] = ["oauthbearer", "msk_iam"];
-const METHODS: [&str; 3] = ["plain", "scram_sha_256", "scram_sha_512"];
+pub use auth::{AuthMethod, KafkaAuth, MskIam, OauthBearer, PasswordLogin};
 
 /// How to reach Kafka and what to read from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,22 +78,6 @@ pub enum OnLostRecords {
     Skip,
 }
 
-/// A login.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KafkaAuth {
-    pub method: AuthMethod,
-    pub username: String,
-    pub password: Secret,
-}
-
-/// How the password travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthMethod {
-    Plain,
-    ScramSha256,
-    ScramSha512,
-}
-
 /// Encryption; the files could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KafkaTls {
@@ -108,26 +90,6 @@ pub struct KafkaTls {
 pub struct ClientCertificate {
     pub certificate_file: PathBuf,
     pub key_file: PathBuf,
-}
-
-impl AuthMethod {
-    /// Returns the name of the SASL mechanism.
-    pub fn mechanism(self) -> &'static str {
-        match self {
-            Self::Plain => "PLAIN",
-            Self::ScramSha256 => "SCRAM-SHA-256",
-            Self::ScramSha512 => "SCRAM-SHA-512",
-        }
-    }
-
-    fn parse(word: &str) -> Option<Self> {
-        match word {
-            "plain" => Some(Self::Plain),
-            "scram_sha_256" => Some(Self::ScramSha256),
-            "scram_sha_512" => Some(Self::ScramSha512),
-            _ => None,
-        }
-    }
 }
 
 impl Protocol {
@@ -176,7 +138,11 @@ pub(super) fn read(
     let start = reader.choice("kafka.start", Start::parse);
     let on_lost_records = reader.choice("kafka.on_lost_records", OnLostRecords::parse);
     let tls = tls(reader);
-    let auth = auth(reader, sources, tls.as_ref());
+    let around = auth::Around {
+        servers: bootstrap_servers.as_deref().unwrap_or_default(),
+        tls: tls.as_ref(),
+    };
+    let auth = auth::read(reader, sources, &around);
     let properties = properties::read(reader, sources, protocol);
     let poll_interval = properties::poll_interval(reader, &properties);
     Some(KafkaSettings {
@@ -249,43 +215,6 @@ fn topic_names(reader: &mut Reader<'_>) -> Option<Vec<Topic>> {
         }
     }
     Some(topics)
-}
-
-fn auth(
-    reader: &mut Reader<'_>,
-    sources: &Sources<'_>,
-    tls: Option<&KafkaTls>,
-) -> Option<KafkaAuth> {
-    let username = reader.text("kafka.auth.username");
-    let password = reader.secret("kafka.auth.password", sources);
-    let Some(method) = reader.text("kafka.auth.method") else {
-        let spots = [username.map(|found| found.spot), password.map(|found| found.spot)];
-        for spot in spots.into_iter().flatten() {
-            reader.fault(&spot, Problem::NeedsOther { other: "kafka.auth.method" });
-        }
-        return None;
-    };
-    if METHODS_LATER.contains(&method.value.as_str()) {
-        reader.fault(&method.spot, Problem::NotYet { allowed: list(&METHODS) });
-        return None;
-    }
-    let Some(parsed) = AuthMethod::parse(&method.value) else {
-        reader.fault(&method.spot, not_a_word("kafka.auth.method", &method.value));
-        return None;
-    };
-    if username.is_none() {
-        reader.fault(&method.spot, Problem::NeedsOther { other: "kafka.auth.username" });
-    }
-    let is_password_given = ["kafka.auth.password", "kafka.auth.password_file"]
-        .into_iter()
-        .any(|key| reader.find(key).is_some());
-    if password.is_none() && !is_password_given {
-        reader.fault(&method.spot, Problem::NeedsOther { other: "kafka.auth.password" });
-    }
-    if parsed == AuthMethod::Plain && tls.is_none() {
-        reader.warn(&method.spot, Caution::PlainWithoutTls);
-    }
-    Some(KafkaAuth { method: parsed, username: username?.value, password: password?.value })
 }
 
 fn tls(reader: &mut Reader<'_>) -> Option<KafkaTls> {

@@ -59,8 +59,18 @@ pub enum Problem {
     WrongType { expected: String, found: &'static str },
     #[error("is not one of {allowed}: {}", meant(.nearest.as_deref()))]
     NotAWord { allowed: String, nearest: Option<String> },
-    #[error("is not in this version yet: use one of {allowed}")]
-    NotYet { allowed: String },
+    #[error("belongs to `kafka.auth.method` = {methods}: remove it, or change the method")]
+    OfOtherMethod { methods: String },
+    #[error("is not `name=value`: write letters before the `=`, and printable ASCII behind it")]
+    NotAnExtension,
+    #[error("is not a URL: write `https://host/path`")]
+    NotAUrl,
+    #[error("is not the ARN of a role: write for example `arn:aws:iam::123456789012:role/sluice`")]
+    NotARole,
+    #[error(
+        "needs a region, and no name of `kafka.bootstrap_servers` tells one: add `kafka.auth.region`"
+    )]
+    NoRegionOfBrokers,
     #[error(
         "is not a duration: write a number and a unit, as in `\"5 min\"`, `\"90 s\"`, `\"500 ms\"`"
     )]
@@ -152,8 +162,6 @@ pub enum Problem {
         "sends the key with each request, in the clear since `s3.endpoint` is `http`: use `https`"
     )]
     KeyInTheClear,
-    #[error("is not the ARN of a role: write for example `arn:aws:iam::123456789012:role/sluice`")]
-    NotARole,
     #[error("is not {least} to {most} letters, digits and `+=,.@-_`: AWS takes nothing else here")]
     NotASessionText { least: usize, most: usize },
     #[error(

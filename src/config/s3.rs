@@ -7,6 +7,7 @@
 mod access;
 mod objects;
 
+pub(super) use access::parse_role;
 pub use access::{ProxySetting, RoleSettings, WaySettings};
 pub use objects::{Encryption, ObjectSettings};
 
@@ -115,7 +116,7 @@ fn part_bytes(reader: &mut Reader<'_>) -> Option<u64> {
     None
 }
 
-fn parse_region(text: &str) -> Result<String, Problem> {
+pub(super) fn parse_region(text: &str) -> Result<String, Problem> {
     let is_region_byte =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if text.is_empty() || !text.bytes().all(is_region_byte) {

@@ -4,7 +4,8 @@ mod s3;
 
 use std::collections::BTreeMap;
 
-use crate::config::{KafkaSettings, Protocol, Settings};
+use crate::config::{KafkaAuth, KafkaSettings, Protocol, Settings};
+use crate::kafka::login::{Login, Means, MskIam, Oidc, PasswordFile, Role, Tls, read_secret};
 use crate::kafka::{self, ConsumerOptions};
 
 pub use s3::s3_options;
@@ -26,9 +27,13 @@ pub fn client_properties(settings: &KafkaSettings) -> BTreeMap<String, String> {
     };
     set("security.protocol", protocol.to_owned());
     if let Some(auth) = &settings.auth {
-        set("sasl.mechanism", auth.method.mechanism().to_owned());
-        set("sasl.username", auth.username.clone());
-        set("sasl.password", auth.password.reveal().to_owned());
+        set("sasl.mechanism", auth.mechanism().to_owned());
+    }
+    if let Some(KafkaAuth::Password(login)) = &settings.auth {
+        set("sasl.username", login.username.clone());
+        // The file as it is now: a client that is made anew must not begin with an old password.
+        let password = login.file.as_deref().and_then(|file| read_secret(file).ok());
+        set("sasl.password", password.as_ref().unwrap_or(&login.password).reveal().to_owned());
     }
     if let Some(tls) = &settings.tls {
         if let Some(file) = &tls.ca_file {
@@ -42,6 +47,44 @@ pub fn client_properties(settings: &KafkaSettings) -> BTreeMap<String, String> {
     all
 }
 
+/// Returns what keeps any client of this cluster logged in.
+pub fn login(settings: &KafkaSettings) -> Login {
+    let means = match &settings.auth {
+        None => Means::Nothing,
+        Some(KafkaAuth::Password(login)) => match &login.file {
+            None => Means::Nothing,
+            Some(file) => Means::PasswordFile(PasswordFile {
+                username: login.username.clone(),
+                file: file.clone(),
+            }),
+        },
+        Some(KafkaAuth::OauthBearer(login)) => Means::Oidc(Oidc {
+            endpoint: login.token_endpoint.clone(),
+            client_id: login.client_id.clone(),
+            client_secret: login.client_secret.clone(),
+            secret_file: login.secret_file.clone(),
+            scope: login.scope.clone(),
+            audience: login.audience.clone(),
+            ca_file: login.ca_file.clone(),
+            extensions: login.extensions.clone(),
+        }),
+        Some(KafkaAuth::MskIam(login)) => Means::MskIam(MskIam {
+            region: login.region.clone(),
+            role: login.role_arn.clone().map(|arn| Role {
+                arn,
+                external_id: login.external_id.clone(),
+                session_name: login.session_name.clone(),
+            }),
+        }),
+    };
+    let tls = settings.tls.as_ref().map(|tls| Tls {
+        ca_file: tls.ca_file.clone(),
+        certificate_file: tls.client.as_ref().map(|client| client.certificate_file.clone()),
+        key_file: tls.client.as_ref().map(|client| client.key_file.clone()),
+    });
+    Login { means, tls }
+}
+
 /// Returns what the consumer is made of. `client_name` tells this process from others.
 pub(crate) fn consumer_options(settings: &Settings, client_name: String) -> ConsumerOptions {
     ConsumerOptions {
@@ -49,6 +92,7 @@ pub(crate) fn consumer_options(settings: &Settings, client_name: String) -> Cons
         protocol: protocol(settings.kafka.protocol),
         client_name,
         properties: client_properties(&settings.kafka),
+        login: login(&settings.kafka),
         prefetch_bytes: settings.limits.prefetch_bytes_per_worker(),
     }
 }

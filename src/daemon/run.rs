@@ -37,6 +37,9 @@ use watch::{Told, Watch};
 /// Brokers that cannot be reached at start for this long: the process ends and is started anew.
 pub const START_MAX: Duration = Duration::from_secs(300);
 
+/// Between two tries to make another client.
+const ANEW_EVERY: Duration = Duration::from_secs(1);
+
 /// What other threads ask of a running daemon. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Control(Arc<Wishes>);
@@ -204,8 +207,8 @@ pub fn run_at(
         workers = parts.workers.len(),
         "sluice starts"
     );
+    let mut run = ClientRun::start(&mut parts)?;
     let result = loop {
-        let mut run = ClientRun::start(&mut parts)?;
         match run.poll(&mut parts, control, notify, watcher) {
             Ok(ClientEnd::Stopped) => {
                 run.end(&mut parts);
@@ -214,6 +217,11 @@ pub fn run_at(
             Ok(ClientEnd::Renew) => {
                 warn!("the Kafka client is made anew");
                 run.end(&mut parts);
+                match start_anew(&mut parts, control) {
+                    Ok(Some(new)) => run = new,
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
             }
             Err(error) => {
                 error!(%error, "sluice ends");
@@ -227,6 +235,23 @@ pub fn run_at(
     watch.stop();
     info!("sluice has stopped");
     result
+}
+
+/// Makes another client, however long that takes: files of keys may be written at this moment. None
+/// if the daemon is asked to stop meanwhile.
+fn start_anew(parts: &mut Parts, control: &Control) -> Result<Option<ClientRun>, RunError> {
+    loop {
+        match ClientRun::start(parts) {
+            Err(RunError::Consumer(error @ ConsumerError::Create(_))) => {
+                warn!(%error, "there is no Kafka client: correct `kafka.tls`, it is tried again");
+                if control.is_stopping() {
+                    return Ok(None);
+                }
+                std::thread::sleep(ANEW_EVERY);
+            }
+            other => return other.map(Some),
+        }
+    }
 }
 
 #[cfg(test)]

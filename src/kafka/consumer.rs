@@ -4,6 +4,8 @@
 //! polling, the callbacks.
 //! It does not own: what a rebalance does (`Group` of the caller), commits, records.
 
+mod fault;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +20,11 @@ use rdkafka::types::RDKafkaRespErr;
 use thiserror::Error;
 
 use super::ffi::{Client, ClientHandle, ErrorCode};
+use super::login::{Bell, Keeper, Login, Rings, bell, refusal};
 use crate::model::{GroupId, Topic, TopicPartition};
 use crate::mutant::Mutant;
+
+pub use fault::{PartitionFault, commit_fault, partition_fault};
 
 /// Every client of ours begins so: who else is in the group is not ours (rule 8).
 pub const CLIENT_ID_PREFIX: &str = "sluice-";
@@ -33,8 +38,8 @@ pub enum Protocol {
     Consumer,
 }
 
-/// What a consumer is made of.
-#[derive(Clone, Debug)]
+/// What a consumer is made of. `Debug` prints the names of the properties only.
+#[derive(Clone)]
 pub struct ConsumerOptions {
     pub group: GroupId,
     pub protocol: Protocol,
@@ -42,6 +47,8 @@ pub struct ConsumerOptions {
     pub client_name: String,
     /// The user's properties: servers, security, and what Sluice does not own.
     pub properties: BTreeMap<String, String>,
+    /// What of the security changes while a client runs.
+    pub login: Login,
     /// How much is read ahead for each worker, in bytes: in its queue, and in the array that it took
     /// from there and has not worked off.
     pub prefetch_bytes: u64,
@@ -58,12 +65,19 @@ pub trait Group: Send + Sync {
 /// Why there is no consumer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConsumerError {
-    #[error("librdkafka refuses `kafka.properties.\"{name}\" = \"{value}\"`: {why}")]
-    Property { name: String, value: String, why: String },
+    #[error("librdkafka refuses `kafka.properties.\"{name}\" = {}`: {why}", shown(.value.as_deref()))]
+    Property {
+        name: String,
+        /// None where it may be a secret.
+        value: Option<String>,
+        why: String,
+    },
     #[error("librdkafka gives no client: {0}")]
     Create(KafkaError),
     #[error("librdkafka refuses the subscription: {0}")]
     Subscribe(KafkaError),
+    #[error("the thread that keeps the login cannot be started: {0}")]
+    Thread(std::io::ErrorKind),
 }
 
 /// What a poll has seen, beside rebalances.
@@ -85,17 +99,59 @@ pub enum Seen {
 
 /// A member of the group.
 pub struct GroupConsumer {
-    consumer: Arc<BaseConsumer<Context>>,
+    kept: Arc<Kept<Context>>,
+}
+
+/// A consumer and what keeps it logged in.
+pub(super) struct Kept<C: ConsumerContext + 'static> {
+    // Before the consumer, which it calls.
+    keeper: Option<Keeper>,
+    pub(super) consumer: Arc<BaseConsumer<C>>,
+}
+
+impl<C: ConsumerContext + 'static> Kept<C> {
+    pub(super) fn start(
+        consumer: BaseConsumer<C>,
+        login: &Login,
+        rings: Rings,
+    ) -> Result<Arc<Self>, ConsumerError> {
+        let consumer = Arc::new(consumer);
+        let keeper = Keeper::start(login, ClientHandle::new(&consumer), rings);
+        let keeper = keeper.map_err(|error| ConsumerError::Thread(error.kind()))?;
+        Ok(Arc::new(Self { keeper, consumer }))
+    }
+}
+
+impl<C: ConsumerContext + 'static> AsRef<BaseConsumer<C>> for Kept<C> {
+    fn as_ref(&self) -> &BaseConsumer<C> {
+        &self.consumer
+    }
 }
 
 struct Context {
     group: Arc<dyn Group>,
+    bell: Bell,
     /// When each kind of trouble was said last: a broker that is down makes several a second.
     said: Mutex<BTreeMap<String, Instant>>,
 }
 
 /// One kind of trouble is said this often.
 const SAY_EVERY: Duration = Duration::from_secs(30);
+
+impl fmt::Debug for ConsumerOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group, protocol, client_name, properties, login, prefetch_bytes } = self;
+        formatter
+            .debug_struct("ConsumerOptions")
+            .field("group", group)
+            .field("protocol", protocol)
+            .field("client_name", client_name)
+            .field("properties", &properties.keys())
+            .field("login", login)
+            .field("prefetch_bytes", prefetch_bytes)
+            .finish()
+    }
+}
 
 impl fmt::Debug for GroupConsumer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,31 +166,42 @@ impl GroupConsumer {
             config.set(name, value);
         }
         config.set_log_level(RDKafkaLogLevel::Warning);
+        let (bell, rings) = bell();
         let consumer = config
-            .create_with_context(Context { group, said: Mutex::default() })
+            .create_with_context(Context { group, bell, said: Mutex::default() })
             .map_err(creation_error)?;
-        Ok(Self { consumer: Arc::new(consumer) })
+        Ok(Self { kept: Kept::start(consumer, &options.login, rings)? })
+    }
+
+    /// Returns whether nobody keeps it logged in any more, which is a bug.
+    pub fn has_lost_its_login(&self) -> bool {
+        self.kept.keeper.as_ref().is_some_and(Keeper::has_ended)
+    }
+
+    /// Returns whether only a new client can read what it logs in with.
+    pub fn is_stale(&self) -> bool {
+        self.kept.keeper.as_ref().is_some_and(Keeper::is_stale)
     }
 
     /// Returns what other threads call it by.
     pub fn handle(&self) -> ClientHandle {
-        ClientHandle::new(&self.consumer)
+        ClientHandle::of_owner(&self.kept)
     }
 
     /// Joins the group for these topics, or changes what it reads.
     pub fn subscribe(&self, topics: &[Topic]) -> Result<(), ConsumerError> {
         let names: Vec<&str> = topics.iter().map(Topic::as_str).collect();
-        self.consumer.subscribe(&names).map_err(ConsumerError::Subscribe)
+        self.kept.consumer.subscribe(&names).map_err(ConsumerError::Subscribe)
     }
 
     /// Leaves the group; the revoke comes in the next polls.
     pub fn unsubscribe(&self) {
-        self.consumer.unsubscribe();
+        self.kept.consumer.unsubscribe();
     }
 
     /// Serves callbacks, and keeps the membership alive.
     pub fn poll(&self, timeout: Duration) -> Seen {
-        match self.consumer.poll(timeout) {
+        match self.kept.consumer.poll(timeout) {
             None | Some(Ok(_)) => Seen::Nothing,
             Some(Err(error)) => self.trouble(&error),
         }
@@ -148,13 +215,13 @@ impl GroupConsumer {
         let known = error.rdkafka_error_code();
         let code = known.map(|code| ErrorCode::from(code).name());
         let code = code.unwrap_or_else(|| "CLIENT".to_owned());
-        let remedy = known.and_then(remedy).unwrap_or("it is tried again for ever");
+        let remedy = remedy(known, &text).unwrap_or("it is tried again for ever");
         Seen::Trouble { code, text, remedy }
     }
 
     /// Returns the names of every topic that the brokers show.
     pub fn topic_names(&self, timeout: Duration) -> Result<Vec<Topic>, KafkaError> {
-        let metadata = self.consumer.fetch_metadata(None, timeout)?;
+        let metadata = self.kept.consumer.fetch_metadata(None, timeout)?;
         let names = metadata.topics().iter().filter(|topic| topic.error().is_none());
         Ok(names.filter_map(|topic| Topic::new(topic.name()).ok()).collect())
     }
@@ -196,13 +263,26 @@ pub(super) fn properties(options: &ConsumerOptions) -> BTreeMap<String, String> 
     all
 }
 
-pub(super) fn creation_error(error: KafkaError) -> ConsumerError {
+/// Returns why a client was not made, without the value of a property that may be a secret.
+pub fn creation_error(error: KafkaError) -> ConsumerError {
     match error {
         KafkaError::ClientConfig(_, why, name, value) => {
+            let value = (!is_secret(&name)).then_some(value);
             ConsumerError::Property { name, value, why }
         }
         other => ConsumerError::Create(other),
     }
+}
+
+/// librdkafka's names of passwords, keys and tokens have one of these in them.
+fn is_secret(name: &str) -> bool {
+    ["password", "secret", ".pem", "token", "sasl.oauthbearer.config"]
+        .iter()
+        .any(|mark| name.contains(mark))
+}
+
+fn shown(value: Option<&str>) -> String {
+    value.map_or_else(|| "***".to_owned(), |value| format!("\"{value}\""))
 }
 
 impl Context {
@@ -219,9 +299,12 @@ impl Context {
 }
 
 /// Returns what a person does about trouble that does not pass by itself.
-fn remedy(code: RDKafkaErrorCode) -> Option<&'static str> {
+fn remedy(code: Option<RDKafkaErrorCode>, text: &str) -> Option<&'static str> {
     use RDKafkaErrorCode as Code;
-    match code {
+    if let Some(refusal) = refusal(code, text) {
+        return Some(refusal.remedy());
+    }
+    match code? {
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::InvalidTopic => {
             Some("create the topic, or correct `kafka.topics`")
         }
@@ -244,9 +327,12 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         let now = Instant::now();
+        self.bell.ring(code, reason);
+        // How long it took and how often it was differs each time.
+        let kind = reason.split(" (after ").next().unwrap_or(reason);
         // What a person has to repair is said of each topic, everything else once of its kind.
-        match code.and_then(remedy) {
-            Some(remedy) if self.may_say(reason, now) => {
+        match remedy(code, reason) {
+            Some(remedy) if self.may_say(kind, now) => {
                 tracing::warn!(%error, "Kafka refuses what is asked: {reason}: {remedy}");
             }
             None if self
@@ -283,79 +369,6 @@ impl ConsumerContext for Context {
 
     fn main_queue_min_poll_interval(&self) -> rdkafka::util::Timeout {
         rdkafka::util::Timeout::After(Duration::from_millis(100))
-    }
-}
-
-/// What an error of one partition stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PartitionFault {
-    /// The position lies outside of the log.
-    OutOfRange,
-    /// The brokers do not know topic or partition.
-    Unknown,
-    /// librdkafka goes on by itself.
-    Passing,
-}
-
-/// Returns what an error that was read from a partition's queue stands for.
-pub fn partition_fault(code: ErrorCode) -> PartitionFault {
-    use RDKafkaErrorCode as Code;
-    match code.known() {
-        Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => PartitionFault::OutOfRange,
-        Some(
-            Code::UnknownTopicOrPartition
-            | Code::UnknownTopic
-            | Code::UnknownPartition
-            | Code::UnknownTopicId,
-        ) => PartitionFault::Unknown,
-        _ => PartitionFault::Passing,
-    }
-}
-
-/// Returns what a code that answers a commit stands for (protocol rules 4 and 5).
-pub fn commit_fault(code: ErrorCode, protocol: Protocol) -> crate::model::CommitFault {
-    use crate::model::CommitFault;
-    use RDKafkaErrorCode as Code;
-    let Some(known) = code.known() else { return CommitFault::Unlisted };
-    match known {
-        Code::OperationTimedOut
-        | Code::MessageTimedOut
-        | Code::RequestTimedOut
-        | Code::BrokerTransportFailure
-        | Code::AllBrokersDown
-        | Code::Resolve
-        | Code::WaitingForCoordinator
-        | Code::NotCoordinator
-        | Code::CoordinatorNotAvailable
-        | Code::CoordinatorLoadInProgress
-        | Code::NetworkException
-        | Code::InProgress
-        | Code::PreviousInProgress
-        | Code::InvalidMessage
-        | Code::UnstableOffsetCommit => CommitFault::Ambiguous,
-        Code::IllegalGeneration | Code::RebalanceInProgress | Code::StaleMemberEpoch => {
-            CommitFault::Freeze
-        }
-        Code::UnknownMemberId | Code::FencedInstanceId | Code::FencedMemberEpoch | Code::Fenced => {
-            CommitFault::Kill
-        }
-        Code::GroupIdNotFound => match protocol {
-            Protocol::Consumer => CommitFault::NewClient,
-            Protocol::Classic => CommitFault::Kill,
-        },
-        Code::Fatal => CommitFault::NewClient,
-        Code::GroupAuthorizationFailed
-        | Code::TopicAuthorizationFailed
-        | Code::ClusterAuthorizationFailed
-        | Code::UnknownTopicOrPartition
-        | Code::UnknownTopicId
-        | Code::UnknownPartition
-        | Code::UnknownTopic
-        | Code::OffsetMetadataTooLarge
-        | Code::InvalidCommitOffsetSize
-        | Code::InvalidGroupId
-        | Code::InvalidTopic => CommitFault::Refused,
-        _ => CommitFault::Unlisted,
     }
 }
 

@@ -19,6 +19,7 @@ mod commit;
 mod describe;
 mod edges;
 mod list;
+mod login;
 mod membership;
 mod native;
 mod queue;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use rdkafka::bindings::rd_kafka_t;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 
 pub use allocator::{LargeBlocks, give_blocks_back, give_memory_back, keep_blocks, set_up_memory};
 pub use assignment::{CallError, Committed};
@@ -82,6 +84,21 @@ unsafe impl Sync for ClientHandle {}
 impl ClientHandle {
     pub fn new<C: ConsumerContext + 'static>(consumer: &Arc<BaseConsumer<C>>) -> Self {
         Self { native: consumer.client().native_ptr(), _consumer: Arc::clone(consumer) as _ }
+    }
+
+    /// A share of what owns the consumer and whatever has to end before it.
+    pub(super) fn of_owner<C, O>(owner: &Arc<O>) -> Self
+    where
+        C: ConsumerContext + 'static,
+        O: Any + Send + Sync + AsRef<BaseConsumer<C>>,
+    {
+        let consumer: &BaseConsumer<C> = owner.as_ref().as_ref();
+        Self { native: consumer.client().native_ptr(), _consumer: Arc::clone(owner) as _ }
+    }
+
+    /// A share of a producer.
+    pub fn of_producer<C: ProducerContext + 'static>(producer: &Arc<ThreadedProducer<C>>) -> Self {
+        Self { native: producer.client().native_ptr(), _consumer: Arc::clone(producer) as _ }
     }
 
     pub fn client(&self) -> Client<'_> {

@@ -6,28 +6,33 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
-use super::consumer::{ConsumerError, ConsumerOptions, creation_error, properties};
+use super::consumer::{ConsumerError, ConsumerOptions, Kept, creation_error, properties};
 use super::ffi::{ClientHandle, ErrorCode};
+use super::login::{Bell, bell, refusal};
 use crate::model::Topic;
 
 /// What is kept of failed connections: a few brokers fail in a few ways.
 const HEARD_MAX: usize = 8;
 /// How many of them are shown: the first say it.
 const EXPLAINED_MAX: usize = 3;
+/// Between two looks at what librdkafka has said meanwhile.
+const SLICE: Duration = Duration::from_secs(1);
+/// Whoever is refused for so long is refused.
+const REFUSED_MAX: Duration = Duration::from_secs(3);
 /// What librdkafka has to say lies in its queue; reading it takes no time.
 const LISTEN: Duration = Duration::from_millis(100);
 
 /// A member's client that never becomes a member.
 pub struct Inquiry {
-    consumer: Arc<BaseConsumer<Ear>>,
+    kept: Arc<Kept<Ear>>,
 }
 
 /// The cluster as its first broker describes it.
@@ -48,6 +53,11 @@ pub struct Unreached {
 }
 
 impl Unreached {
+    /// Returns whether a broker was there and refused.
+    fn is_refused(&self) -> bool {
+        self.heard.iter().any(|heard| refusal(heard.code, &heard.text).is_some())
+    }
+
     /// Returns the code and the first things that were said about connections.
     pub fn explained(&self) -> String {
         let mut texts: Vec<&str> = Vec::new();
@@ -73,12 +83,14 @@ pub struct Heard {
     pub text: String,
 }
 
-#[derive(Default)]
-struct Ear(Mutex<Vec<Heard>>);
+struct Ear {
+    heard: Mutex<Vec<Heard>>,
+    bell: Bell,
+}
 
 impl Ear {
     fn heard(&self) -> Vec<Heard> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -86,8 +98,9 @@ impl ClientContext for Ear {
     fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _text: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.bell.ring(error.rdkafka_error_code(), reason);
         let heard = Heard { code: error.rdkafka_error_code(), text: reason.to_owned() };
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() < HEARD_MAX && !all.contains(&heard) {
             all.push(heard);
         }
@@ -121,20 +134,33 @@ impl Inquiry {
     pub fn new(options: &ConsumerOptions) -> Result<Self, ConsumerError> {
         let mut config = options.client_config();
         config.set_log_level(RDKafkaLogLevel::Emerg);
-        let consumer = config.create_with_context(Ear::default()).map_err(creation_error)?;
-        Ok(Self { consumer: Arc::new(consumer) })
+        let (bell, rings) = bell();
+        let ear = Ear { heard: Mutex::default(), bell };
+        let consumer = config.create_with_context(ear).map_err(creation_error)?;
+        Ok(Self { kept: Kept::start(consumer, &options.login, rings)? })
     }
 
     /// Returns what the other questions are asked with.
     pub fn handle(&self) -> ClientHandle {
-        ClientHandle::new(&self.consumer)
+        ClientHandle::of_owner(&self.kept)
     }
 
     /// Asks the first broker that answers for all brokers and topics.
     pub fn cluster(&self, timeout: Duration) -> Result<Cluster, Unreached> {
-        let metadata = match self.consumer.fetch_metadata(None, timeout) {
-            Ok(metadata) => metadata,
-            Err(error) => return Err(self.unreached(&error)),
+        let started = Instant::now();
+        let metadata = loop {
+            let rest = timeout.saturating_sub(started.elapsed());
+            match self.kept.consumer.fetch_metadata(None, rest.min(SLICE)) {
+                Ok(metadata) => break metadata,
+                Err(error) => {
+                    let unreached = self.unreached(&error);
+                    // A refusal may come from one broker of several, or while one starts.
+                    let is_refused = unreached.is_refused() && started.elapsed() >= REFUSED_MAX;
+                    if is_refused || started.elapsed() >= timeout {
+                        return Err(unreached);
+                    }
+                }
+            }
         };
         let brokers = metadata.brokers().iter();
         let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
@@ -150,11 +176,11 @@ impl Inquiry {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         // Each poll hands over one thing that was said; the last one finds nothing.
         for _ in 0..HEARD_MAX {
-            if self.consumer.poll(LISTEN).is_none() {
+            if self.kept.consumer.poll(LISTEN).is_none() {
                 break;
             }
         }
-        Unreached { code: code.into(), heard: self.consumer.context().heard() }
+        Unreached { code: code.into(), heard: self.kept.consumer.context().heard() }
     }
 }
 
@@ -166,6 +192,7 @@ mod tests {
 
     use super::*;
     use crate::kafka::Protocol;
+    use crate::kafka::login::Login;
     use crate::model::GroupId;
 
     fn options(name: &str, value: &str) -> ConsumerOptions {
@@ -174,6 +201,7 @@ mod tests {
             protocol: Protocol::Classic,
             client_name: "check".to_owned(),
             properties: BTreeMap::from([(name.to_owned(), value.to_owned())]),
+            login: Login::default(),
             prefetch_bytes: 1 << 20,
         }
     }

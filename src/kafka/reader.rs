@@ -248,6 +248,7 @@ mod tests {
 
     use super::*;
     use crate::kafka::Protocol;
+    use crate::kafka::login::Login;
     use crate::model::GroupId;
 
     fn at(value: i64) -> Offset {
@@ -283,6 +284,7 @@ mod tests {
             protocol: Protocol::Classic,
             client_name: "verify".to_owned(),
             properties: BTreeMap::from([("bootstrap.servers".to_owned(), servers)]),
+            login: Login::default(),
             prefetch_bytes: 1 << 20,
         };
         let inquiry = Inquiry::new(&options).unwrap();

@@ -9,6 +9,7 @@ mod by_hand;
 pub mod groups;
 pub mod leaders;
 pub mod rights;
+pub mod scram;
 pub mod topics;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,13 @@ pub struct Options {
     pub properties: Vec<(&'static str, String)>,
     /// The most that a broker's heap takes; it holds each request and answer whole.
     pub heap_mebibytes: u32,
+    /// More listeners of each broker, by name and security protocol.
+    pub listeners: Vec<(&'static str, &'static str)>,
+    /// Users with a password, as the storage tool takes them.
+    pub scram_users: Vec<String>,
+    /// More arguments of the JVM, and folders of classes.
+    pub jvm: Vec<String>,
+    pub classes: Vec<PathBuf>,
 }
 
 impl Default for Options {
@@ -58,6 +66,10 @@ impl Default for Options {
             brokers: 1,
             properties: Vec::new(),
             heap_mebibytes: 256,
+            listeners: Vec::new(),
+            scram_users: Vec::new(),
+            jvm: Vec::new(),
+            classes: Vec::new(),
         }
     }
 }
@@ -72,9 +84,10 @@ pub struct Kafka {
 
 struct Broker {
     folder: PathBuf,
-    release: KafkaRelease,
-    heap_mebibytes: u32,
+    options: Options,
     address: SocketAddr,
+    /// Ports of [`Options::listeners`].
+    listeners: BTreeMap<&'static str, u16>,
     process: Mutex<Option<Process>>,
 }
 
@@ -83,6 +96,7 @@ struct Ports {
     clients: u16,
     controller: u16,
     slots: Vec<u16>,
+    listeners: Vec<u16>,
 }
 
 impl Kafka {
@@ -98,7 +112,7 @@ impl Kafka {
     fn try_start(options: &Options, flag: JvmFlag) -> Option<Self> {
         let folder = scratch::folder("kafka");
         let slots = Slots::bind(SLOTS, options.brokers);
-        let ports = free_ports(options.brokers);
+        let ports = free_ports(options);
         for index in 0..options.brokers {
             let properties = properties(options, folder.path(), index, &ports, &slots);
             std::fs::create_dir(folder.path().join(name(index))).unwrap();
@@ -110,9 +124,14 @@ impl Kafka {
             .enumerate()
             .map(|(index, ports)| Broker {
                 folder: folder.path().join(name(index)),
-                release: options.release,
-                heap_mebibytes: options.heap_mebibytes,
+                options: options.clone(),
                 address: SocketAddr::from(([127, 0, 0, 1], ports.clients)),
+                listeners: options
+                    .listeners
+                    .iter()
+                    .zip(&ports.listeners)
+                    .map(|((name, _), port)| (*name, *port))
+                    .collect(),
                 process: Mutex::new(None),
             })
             .collect();
@@ -133,6 +152,11 @@ impl Kafka {
         let addresses: Vec<String> =
             self.brokers.iter().map(|broker| broker.address.to_string()).collect();
         addresses.join(",")
+    }
+
+    /// Where the first broker has this one of [`Options::listeners`].
+    pub fn listener(&self, name: &str) -> String {
+        format!("127.0.0.1:{}", self.brokers[0].listeners[name])
     }
 
     /// A proxy of this test's own before all brokers; waits if all of them are taken.
@@ -213,6 +237,9 @@ impl Broker {
         let mut command = self.java(&JvmFlag::UseClasses);
         command.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]);
         command.arg("server.properties");
+        for user in &self.options.scram_users {
+            command.args(["--add-scram", user]);
+        }
         Process::start("Kafka's storage tool", command, &self.log())
     }
 
@@ -227,16 +254,22 @@ impl Broker {
         let mut command = process::guarded("java");
         command.current_dir(&self.folder);
         // The JVM of a server that starts fast and stays small: one compiler, one collector.
-        command.arg(format!("-Xmx{}m", self.heap_mebibytes));
+        command.arg(format!("-Xmx{}m", self.options.heap_mebibytes));
         command.args(["-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
         command.args(["-XX:-UsePerfData", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]);
         command.arg(match flag {
             JvmFlag::UseClasses => {
-                format!("-XX:SharedArchiveFile={}", self.release.class_archive().display())
+                format!("-XX:SharedArchiveFile={}", self.options.release.class_archive().display())
             }
             JvmFlag::RecordClasses(path) => format!("-XX:ArchiveClassesAtExit={}", path.display()),
         });
-        command.args(["-cp", &self.release.class_path()]);
+        command.args(&self.options.jvm);
+        // Behind the jars: the archive holds for whatever begins with the path it was made with.
+        let mut path = self.options.release.class_path();
+        for folder in &self.options.classes {
+            path.push_str(&format!(":{}", folder.display()));
+        }
+        command.args(["-cp", &path]);
         command
     }
 
@@ -265,12 +298,13 @@ fn name(index: usize) -> String {
     format!("broker-{index}")
 }
 
-fn free_ports(brokers: usize) -> Vec<Ports> {
-    (0..brokers)
+fn free_ports(options: &Options) -> Vec<Ports> {
+    (0..options.brokers)
         .map(|_| Ports {
             clients: ports::free(),
             controller: ports::free(),
             slots: (0..SLOTS).map(|_| ports::free()).collect(),
+            listeners: options.listeners.iter().map(|_| ports::free()).collect(),
         })
         .collect()
 }
@@ -291,6 +325,11 @@ fn properties(
         listeners.push(at(&format!("SLOT{slot}"), *port));
         advertised.push(at(&format!("SLOT{slot}"), slots.port(slot, index)));
         protocols.push(format!("SLOT{slot}:PLAINTEXT"));
+    }
+    for ((name, protocol), port) in options.listeners.iter().zip(&mine.listeners) {
+        listeners.push(at(name, *port));
+        advertised.push(at(name, *port));
+        protocols.push(format!("{name}:{protocol}"));
     }
     listeners.push(at("CONTROLLER", mine.controller));
     let voters = ports.iter().enumerate();

@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use serde_json::json;
+use sluice::kafka::login::Login;
 use sluice::kafka::{ConsumerOptions, Protocol, RangeReader, ReadError};
 use sluice::model::{GroupId, Offset, OffsetRange, TopicPartition};
 
@@ -128,6 +129,7 @@ fn a_range_that_was_dropped_meanwhile_is_told_at_once() {
         protocol: Protocol::Classic,
         client_name: "tests".to_owned(),
         properties: [("bootstrap.servers".to_owned(), kafka().bootstrap())].into(),
+        login: Login::default(),
         prefetch_bytes: 1 << 20,
     };
     let mut reader = RangeReader::new(&options);

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sluice::kafka::ffi::{BATCH_MESSAGES_MAX, Client, Content, QueueHandle, WorkerQueue};
+use sluice::kafka::login::Login;
 use sluice::kafka::seat::{ClientFetcher, Fetcher as _};
 use sluice::kafka::{ConsumerOptions, Group, GroupConsumer, Protocol};
 use sluice::model::{GroupId, Offset, Topic, TopicPartition};
@@ -41,6 +42,7 @@ pub fn run(told: &[String]) {
         protocol: Protocol::Classic,
         client_name: "bench".to_owned(),
         properties: properties.into(),
+        login: Login::default(),
         prefetch_bytes: PREFETCH_BYTES,
     };
     let taker = Arc::new(Taker::default());

@@ -40,7 +40,7 @@ pub(super) fn look(report: &mut Report, settings: &Settings) -> Option<Vec<Topic
     let cluster = match inquiry.cluster(ASK_MAX) {
         Ok(cluster) => cluster,
         Err(unreached) => {
-            judge::unreached(&mut at, &unreached);
+            judge::unreached(&mut at, &unreached, settings.kafka.tls.as_ref());
             return None;
         }
     };
@@ -70,7 +70,7 @@ fn refused(report: &mut Report, servers: &str, error: &ConsumerError) {
         ConsumerError::Property { .. } | ConsumerError::Subscribe(_) => {
             add_config_fault(report, Question::Properties, error.to_string());
         }
-        ConsumerError::Create(_) => {
+        ConsumerError::Create(_) | ConsumerError::Thread(_) => {
             // Properties that contradict each other, or files of TLS that are none.
             let what = format!("{servers}: {error}");
             add_config_fault(report, Question::Properties, what);

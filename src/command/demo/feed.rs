@@ -17,13 +17,15 @@ use crate::command::emulate::pace::Pace;
 use crate::command::emulate::produce::{KeyChoice, Plan, produce};
 use crate::command::emulate::sender::{Deliveries, Placement, Sender};
 use crate::command::posts::Kind;
+use crate::kafka::ConsumerError;
+use crate::kafka::login::Login;
 use crate::model::Topic;
 
 /// Why posts do not get into the cluster.
 #[derive(Debug, Error)]
 pub enum FeedError {
     #[error("the Kafka client does not take its settings: {0}")]
-    Settings(#[source] KafkaError),
+    Settings(#[source] ConsumerError),
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
     #[error("the demo's Kafka did not take each post: {0}")]
@@ -53,8 +55,8 @@ impl Feed {
         let properties =
             BTreeMap::from([("bootstrap.servers".to_owned(), cluster.bootstrap_servers())]);
         let placement = Placement::InTurn { partitions: cluster.partitions() };
-        let mut sender =
-            Sender::new(&properties, topics, placement).map_err(FeedError::Settings)?;
+        let mut sender = Sender::new(&properties, &Login::default(), topics, placement)
+            .map_err(FeedError::Settings)?;
         let deliveries = Arc::clone(sender.deliveries());
         let stop = Arc::new(AtomicBool::new(false));
         let stop_of_thread = Arc::clone(&stop);

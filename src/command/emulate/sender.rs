@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
@@ -15,6 +15,9 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
 
 use crate::command::posts::Kind;
+use crate::kafka::ffi::ClientHandle;
+use crate::kafka::login::{Keeper, Login, keep_logged_in, refusal};
+use crate::kafka::{ConsumerError, creation_error};
 use crate::model::Topic;
 
 /// Records that wait in the producer, in KiB: enough for a second at full speed.
@@ -22,6 +25,10 @@ const QUEUE_KIBIBYTES: &str = "65536";
 /// How long librdkafka tries to deliver a record before it reports a failure. Longer than the
 /// restart of a broker.
 const MESSAGE_TIMEOUT_MS: &str = "120000";
+
+/// Between two looks at whether a login was refused meanwhile, and for how long it must be.
+const REACH_SLICE: Duration = Duration::from_secs(1);
+const REFUSED_MAX: Duration = Duration::from_secs(3);
 
 /// Properties that the sender needs as they are; the file's own give way to them.
 const OWNED: [(&str, &str); 5] = [
@@ -103,23 +110,37 @@ impl Deliveries {
     }
 }
 
-/// Passes delivery reports on. The opaque is the kind's place in [`Kind::ALL`].
-struct Reports(Arc<Deliveries>);
+/// Passes delivery reports on, and keeps why a login was refused first. The opaque is the kind's
+/// place in [`Kind::ALL`].
+struct Reports {
+    deliveries: Arc<Deliveries>,
+    refusal: Arc<OnceLock<String>>,
+}
 
-impl ClientContext for Reports {}
+impl ClientContext for Reports {
+    fn error(&self, error: KafkaError, reason: &str) {
+        if let Some(refusal) = refusal(error.rdkafka_error_code(), reason) {
+            // The others follow from the first.
+            self.refusal.set(format!("{reason}: {}", refusal.remedy())).unwrap_or_default();
+        }
+    }
+}
 
 impl ProducerContext for Reports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, kind: usize) {
-        self.0.record(kind, result.as_ref().err().map(|(error, _)| error));
+        self.deliveries.record(kind, result.as_ref().err().map(|(error, _)| error));
     }
 }
 
 /// Sends the three records of posts to their three topics.
 pub struct Sender {
-    producer: ThreadedProducer<Reports>,
+    // Before the producer, which it calls.
+    _keeper: Option<Keeper>,
+    producer: Arc<ThreadedProducer<Reports>>,
     deliveries: Arc<Deliveries>,
+    refusal: Arc<OnceLock<String>>,
     topics: [Topic; Kind::ALL.len()],
     placement: Placement,
     sent: [u64; Kind::ALL.len()],
@@ -136,9 +157,10 @@ impl Sender {
     /// order. Connects to nothing yet.
     pub fn new(
         properties: &BTreeMap<String, String>,
+        login: &Login,
         topics: [Topic; Kind::ALL.len()],
         placement: Placement,
-    ) -> KafkaResult<Self> {
+    ) -> Result<Self, ConsumerError> {
         let mut config = ClientConfig::new();
         for (name, value) in properties {
             config.set(name, value);
@@ -147,13 +169,43 @@ impl Sender {
             config.set(name, value);
         }
         let deliveries = Arc::new(Deliveries::default());
-        let producer = config.create_with_context(Reports(Arc::clone(&deliveries)))?;
-        Ok(Self { producer, deliveries, topics, placement, sent: [0; Kind::ALL.len()] })
+        let refusal = Arc::new(OnceLock::new());
+        let reports =
+            Reports { deliveries: Arc::clone(&deliveries), refusal: Arc::clone(&refusal) };
+        let producer = config.create_with_context(reports).map_err(creation_error)?;
+        let producer = Arc::new(producer);
+        let keeper = keep_logged_in(login, ClientHandle::of_producer(&producer))?;
+        Ok(Self {
+            _keeper: keeper,
+            producer,
+            deliveries,
+            refusal,
+            topics,
+            placement,
+            sent: [0; Kind::ALL.len()],
+        })
     }
 
     /// Fails unless a broker answers within `wait`.
     pub fn reach(&self, wait: Duration) -> KafkaResult<()> {
-        self.producer.client().fetch_metadata(None, wait).map(drop)
+        let started = Instant::now();
+        loop {
+            let rest = wait.saturating_sub(started.elapsed());
+            match self.producer.client().fetch_metadata(None, rest.min(REACH_SLICE)) {
+                Ok(_metadata) => return Ok(()),
+                Err(error) => {
+                    let is_refused = self.refusal().is_some() && started.elapsed() >= REFUSED_MAX;
+                    if is_refused || started.elapsed() >= wait {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns why the brokers refused the login, if they did.
+    pub fn refusal(&self) -> Option<&str> {
+        self.refusal.get().map(String::as_str)
     }
 
     /// Hands one record over without waiting.

@@ -20,7 +20,7 @@ fn arguments(servers: &str, posts: u64) -> Arguments {
 fn run_on(cluster: &MockCluster<'_, impl rdkafka::ClientContext>, posts: u64) -> Outcome {
     let arguments = arguments(&cluster.bootstrap_servers(), posts);
     let stop = AtomicBool::new(false);
-    run(&arguments, &BTreeMap::new(), &stop, Display::Hidden).unwrap()
+    run(&arguments, &ClientSettings::default(), &stop, Display::Hidden).unwrap()
 }
 
 fn cluster() -> MockCluster<'static, rdkafka::producer::DefaultProducerContext> {
@@ -70,7 +70,7 @@ fn a_request_to_stop_ends_an_endless_run_with_everything_acknowledged() {
         std::thread::sleep(Duration::from_millis(500));
         asking.store(true, Ordering::Release);
     });
-    let outcome = run(&arguments, &BTreeMap::new(), &stop, Display::Hidden).unwrap();
+    let outcome = run(&arguments, &ClientSettings::default(), &stop, Display::Hidden).unwrap();
     asker.join().unwrap();
     assert!(outcome.was_stopped && outcome.is_complete(), "{outcome}");
     assert!((1..500).contains(&outcome.topics[0].sent), "{outcome}");
@@ -82,7 +82,8 @@ fn a_client_that_takes_no_record_still_gives_a_summary() {
     let cluster = cluster();
     let arguments = arguments(&cluster.bootstrap_servers(), 5);
     // No post fits, so the client refuses the first one before any broker sees it.
-    let small = BTreeMap::from([("message.max.bytes".to_owned(), "1000".to_owned())]);
+    let properties = BTreeMap::from([("message.max.bytes".to_owned(), "1000".to_owned())]);
+    let small = ClientSettings { properties, ..ClientSettings::default() };
     let mut seed = arguments.seed;
     while crate::command::posts::Post::new(seed, 0).pin.description.len() < 400 {
         seed += 1;
@@ -119,7 +120,7 @@ fn the_command_line_reads_as_documented() {
 fn what_cannot_start_says_what_to_do() {
     let stop = AtomicBool::new(false);
     let run = |arguments: &Arguments| {
-        run(arguments, &BTreeMap::new(), &stop, Display::Hidden).unwrap_err()
+        run(arguments, &ClientSettings::default(), &stop, Display::Hidden).unwrap_err()
     };
     let mut nowhere = arguments("", 1);
     nowhere.bootstrap_servers = None;

@@ -53,7 +53,7 @@ pub(super) fn role(reader: &mut Reader<'_>) -> Option<RoleSettings> {
 }
 
 /// `arn:<partition>:iam::<account>:role/<path and name>`
-fn parse_role(text: &str) -> Result<String, Problem> {
+pub(in crate::config) fn parse_role(text: &str) -> Result<String, Problem> {
     let words: Vec<&str> = text.splitn(6, ':').collect();
     let is_role = match words.as_slice() {
         ["arn", partition, "iam", "", account, role] => {

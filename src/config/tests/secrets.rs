@@ -9,7 +9,8 @@ const AUTH: &str = "[kafka.auth]\nmethod = \"scram_sha_512\"\nusername = \"sluic
 fn password_of(given: &Given<'_>) -> (String, Vec<String>) {
     let Loaded { settings, warnings } = load_given(given).unwrap();
     assert!(!format!("{settings:?} {warnings:?}").contains("hunter2"));
-    let password = settings.kafka.auth.unwrap().password.reveal().to_owned();
+    let Some(KafkaAuth::Password(login)) = settings.kafka.auth else { panic!("a password") };
+    let password = login.password.reveal().to_owned();
     (password, warnings.iter().map(Warning::to_string).collect())
 }
 

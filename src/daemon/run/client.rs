@@ -174,6 +174,9 @@ impl ClientRun {
                 return Some(ClientEnd::Renew);
             }
         }
+        if self.consumer.is_stale() {
+            return Some(ClientEnd::Renew);
+        }
         let handle = self.consumer.handle();
         let membership = handle.client().membership();
         show_membership(parts, membership.as_ref());
@@ -207,6 +210,9 @@ impl ClientRun {
     fn check(&self, parts: &mut Parts, now: Uptime) -> Result<(), RunError> {
         if self.commits.is_finished() {
             return Err(RunError::Bug { what: "the commit thread" });
+        }
+        if self.consumer.has_lost_its_login() {
+            return Err(RunError::Bug { what: "the login thread" });
         }
         if let Some(what) = parts.ended() {
             return Err(RunError::Bug { what });

@@ -109,7 +109,7 @@ fn the_worst_partitions_come_first_and_sums_count_all() {
         lag: 26,
         open_records: 8,
         open_bytes: 80,
-        behind_s: None,
+        behind_s: Some(0),
     };
     assert_eq!(snapshot.partitions, sums);
     status.partition_lost(&partition("geo", 1));

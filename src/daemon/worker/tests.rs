@@ -31,6 +31,7 @@ use crate::engine::{
 };
 use crate::format::Compressors;
 use crate::kafka::ffi::{Client, WorkerQueue};
+use crate::kafka::login::Login;
 use crate::kafka::seat::ClientFetcher;
 use crate::kafka::{ConsumerOptions, Group, GroupConsumer, Protocol};
 use crate::layout::RouteCache;
@@ -154,6 +155,7 @@ impl Rig {
             protocol: Protocol::Classic,
             client_name: "worker".to_owned(),
             properties: properties.map(|(name, value)| (name.into(), value.into())).into(),
+            login: Login::default(),
             prefetch_bytes: 1 << 20,
         };
         let consumer = GroupConsumer::new(&options, Arc::new(NoGroup)).unwrap();

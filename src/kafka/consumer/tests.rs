@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::CommitFault;
+use rdkafka::types::RDKafkaConfRes;
 
 fn options() -> ConsumerOptions {
     ConsumerOptions {
@@ -12,6 +13,7 @@ fn options() -> ConsumerOptions {
             ("bootstrap.servers".to_owned(), "localhost:9092".to_owned()),
             ("isolation.level".to_owned(), "read_uncommitted".to_owned()),
         ]),
+        login: Login::default(),
         prefetch_bytes: 16 << 20,
     }
 }
@@ -29,6 +31,30 @@ fn what_the_protocol_rests_on_is_not_the_users_to_set() {
     ] {
         assert_eq!(all.get(name).map(String::as_str), Some(value), "{name}");
     }
+}
+
+#[test]
+fn no_secret_among_the_properties_is_ever_printed() {
+    let mut options = options();
+    let mut set = |name: &str, value: &str| {
+        options.properties.insert(name.to_owned(), value.to_owned());
+    };
+    set("sasl.password", "hunter2");
+    assert!(!format!("{options:?}").contains("hunter2"));
+    let refused = |name: &str| {
+        let refusal = (RDKafkaConfRes::RD_KAFKA_CONF_INVALID, "no".to_owned());
+        let (name, value) = (name.to_owned(), "hunter2".to_owned());
+        creation_error(KafkaError::ClientConfig(refusal.0, refusal.1, name, value))
+    };
+    for name in ["sasl.password", "ssl.key.password", "ssl.key.pem", "sasl.oauthbearer.config"] {
+        let error = refused(name);
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{name}");
+        assert_eq!(
+            error.to_string(),
+            format!("librdkafka refuses `kafka.properties.\"{name}\" = ***`: no")
+        );
+    }
+    assert!(refused("client.rack").to_string().contains("\"client.rack\" = \"hunter2\""));
 }
 
 #[test]
@@ -84,7 +110,7 @@ fn a_topic_that_is_not_there_is_named_with_what_to_do() {
     };
     assert_eq!(remedy, "create the topic, or correct `kafka.topics`");
     let said = "Subscribed topic not available: misspelt: Broker: Unknown topic or partition";
-    assert!(!consumer.consumer.context().may_say(said, Instant::now()), "the topic was named");
+    assert!(!consumer.kept.consumer.context().may_say(said, Instant::now()), "the topic was named");
 }
 
 /// What the rule is worth: its test fails without it.

@@ -56,6 +56,20 @@ unsafe extern "C" {
         low: *mut i64,
         high: *mut i64,
     ) -> c_int;
+    pub fn rd_kafka_oauthbearer_set_token(
+        client: *mut rd_kafka_t,
+        token: *const c_char,
+        ends_ms: i64,
+        principal: *const c_char,
+        extensions: *mut *const c_char,
+        extensions_count: usize,
+        text: *mut c_char,
+        text_size: usize,
+    ) -> c_int;
+    pub fn rd_kafka_oauthbearer_set_token_failure(
+        client: *mut rd_kafka_t,
+        text: *const c_char,
+    ) -> c_int;
     pub fn rd_kafka_fatal_error(
         client: *mut rd_kafka_t,
         text: *mut c_char,

@@ -1,51 +1,37 @@
-//! Why no connection to a broker came about, as far as librdkafka's words tell.
+//! Why no connection to a broker came about.
 //!
-//! It owns: the advice for each refused login and certificate. It does not own: the words
-//! themselves (`inquiry`), what is decided by codes.
-//!
-//! It assumes of the other side: librdkafka 2.12 passes on the names of OpenSSL's alerts as they
-//! are. It does not pass on why a broker's certificate fails, so both reasons are named then.
+//! It owns: the advice for each refused login and certificate, and a closer look at certificates.
+//! It does not own: what the words of librdkafka mean (`kafka::login`).
+
+use std::borrow::Cow;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use crate::config::KafkaTls;
 use crate::kafka::Heard;
-
-/// What a TLS alert or a failed check says, and what to do about it. The first that is found holds.
-const TLS: [(&str, &str); 6] = [
-    (
-        "alert certificate required",
-        "the broker asks for a client certificate: set `kafka.tls.certificate_file` and `kafka.tls.key_file`; if they are set, use one that a CA of the broker signed: another one is not sent",
-    ),
-    (
-        "alert certificate expired",
-        "the certificate of `kafka.tls.certificate_file` has expired: put a new one there",
-    ),
-    (
-        "alert unknown ca",
-        "the broker does not trust who signed `kafka.tls.certificate_file`: use a certificate of its CA",
-    ),
-    (
-        "alert bad certificate",
-        "the broker does not accept the certificate of `kafka.tls.certificate_file`: see its log, and put one there that it trusts",
-    ),
-    (
-        "alert certificate unknown",
-        "the broker does not accept the certificate of `kafka.tls.certificate_file`: see its log, and put one there that it trusts",
-    ),
-    (
-        "certificate verify failed",
-        "the broker's certificate is not signed by a CA of `kafka.tls.ca_file`, or has expired: correct the file, or renew the broker's certificate",
-    ),
-];
+use crate::kafka::login::{Refusal, broker_certificate, own_certificate, refusal};
 
 /// Returns what to do where a broker was there and refused; none where nobody is known to be there.
-pub(super) fn advice(heard: &[Heard]) -> Option<&'static str> {
-    let has = |code| heard.iter().any(|heard| heard.code == Some(code));
-    let says = |words: &str| heard.iter().any(|heard| heard.text.contains(words));
-    if has(Code::Authentication) {
-        return Some("correct `kafka.auth`, or the user on the brokers");
+pub(super) fn advice(heard: &[Heard], tls: Option<&KafkaTls>) -> Option<Cow<'static, str>> {
+    // A login that is refused says more than the connections that break behind it.
+    let refusals = || heard.iter().filter_map(|one| Some((refusal(one.code, &one.text)?, one)));
+    let is_login = |one: &Heard| one.code == Some(Code::Authentication);
+    let found = refusals().find(|(_, one)| is_login(one)).or_else(|| refusals().next());
+    let (refusal, heard) = found?;
+    let closer = tls.and_then(|tls| look(refusal, &heard.text, tls));
+    Some(closer.map_or_else(|| Cow::Borrowed(refusal.remedy()), Cow::Owned))
+}
+
+fn look(refusal: Refusal, text: &str, tls: &KafkaTls) -> Option<String> {
+    match refusal {
+        Refusal::OwnCertificate(_) => own_certificate(&tls.client.as_ref()?.certificate_file),
+        Refusal::BrokerCertificate => {
+            broker_certificate(crate::kafka::login::address(text)?, tls.ca_file.as_deref())
+        }
+        Refusal::Password
+        | Refusal::Token
+        | Refusal::NoToken
+        | Refusal::Mechanism
+        | Refusal::Tls => None,
     }
-    // An alert of TLS 1.3 comes after the handshake and counts as a broken transport.
-    let named = TLS.iter().find(|(words, _advice)| says(words)).map(|(_words, advice)| *advice);
-    named.or(has(Code::SSL).then_some("correct `kafka.tls`, or `kafka.bootstrap_servers`"))
 }

@@ -9,7 +9,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::connection;
 use super::finding::{At, Question, Report};
-use crate::config::{Protocol, Settings, Topics};
+use crate::config::{KafkaTls, Protocol, Settings, Topics};
 use crate::engine::PLAN_BYTES_MAX;
 use crate::kafka::admin::{AdminError, Member, TopicDescription};
 use crate::kafka::ffi::ErrorCode;
@@ -22,11 +22,11 @@ pub(super) const SHOWN_MAX: usize = 3;
 const TO_READ_SETTINGS: &str =
     "grant `DescribeConfigs` on the cluster to this user, or look it up there";
 
-pub(super) fn unreached(at: &mut At<'_>, unreached: &Unreached) {
+pub(super) fn unreached(at: &mut At<'_>, unreached: &Unreached, tls: Option<&KafkaTls>) {
     let what = unreached.explained();
     let question = Question::Brokers;
-    if let Some(advice) = connection::advice(&unreached.heard) {
-        at.fail(question, what, advice);
+    if let Some(advice) = connection::advice(&unreached.heard, tls) {
+        at.fail(question, what, &advice);
     } else {
         let advice = "see that Kafka runs and listens there, and that `kafka.bootstrap_servers`, \
             `kafka.tls` and `kafka.auth` are those of its listener";

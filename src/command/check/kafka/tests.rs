@@ -38,7 +38,8 @@ fn silence_is_unreachable_and_a_wrong_password_is_not() {
             Heard { code: Some(Code::AllBrokersDown), text: "1/1 brokers are down".to_owned() },
         ],
     };
-    let judge = |unreached: &Unreached| line("kafka:9092", |at| judge::unreached(at, unreached));
+    let judge =
+        |unreached: &Unreached| line("kafka:9092", |at| judge::unreached(at, unreached, None));
     assert_eq!(
         judge(&unreached(Code::BrokerTransportFailure, "Connection refused")),
         (
@@ -48,7 +49,10 @@ fn silence_is_unreachable_and_a_wrong_password_is_not() {
         )
     );
     for (code, advice) in [
-        (Code::Authentication, "correct `kafka.auth`, or the user on the brokers"),
+        (
+            Code::Authentication,
+            "correct `kafka.auth.username` and `kafka.auth.password`, or the user on the brokers",
+        ),
         (Code::SSL, "correct `kafka.tls`, or `kafka.bootstrap_servers`"),
     ] {
         let (text, exit_code) = judge(&unreached(code, "no"));
@@ -82,7 +86,7 @@ fn each_certificate_that_is_refused_has_its_own_advice() {
     ] {
         let heard = vec![Heard { code: Some(code), text: text.to_owned() }];
         let unreached = Unreached { code: Code::BrokerTransportFailure.into(), heard };
-        let (line, exit_code) = line("kafka:9092", |at| judge::unreached(at, &unreached));
+        let (line, exit_code) = line("kafka:9092", |at| judge::unreached(at, &unreached, None));
         assert!(line.ends_with(advice), "{line}");
         assert_eq!(exit_code, 1);
     }

@@ -1,6 +1,6 @@
 //! Texts and keys that are never printed.
 //!
-//! It owns: that no `Debug` shows it. It does not own: where it comes from (`credentials`).
+//! It owns: that no `Debug` shows it. It does not own: where it comes from (`config`).
 
 use std::fmt;
 
