@@ -16,6 +16,7 @@ use super::{Secret, Sources};
 pub struct Http {
     pub listen: SocketAddr,
     pub partition_metrics: bool,
+    pub show_keys: bool,
     /// None: in the clear.
     pub tls: Option<HttpTls>,
     pub login: HttpLogin,
@@ -50,6 +51,7 @@ pub(super) fn http(reader: &mut Reader<'_>, sources: &Sources<'_>) -> Option<Htt
     let listen =
         reader.parse("http.listen", |text| text.parse().map_err(|_| Problem::NotAnAddress));
     let partition_metrics = reader.flag("http.partition_metrics");
+    let show_keys = reader.flag("http.show_keys");
     let tls = tls(reader);
     let login = login(reader, sources);
     let listen: SocketAddr = listen?;
@@ -60,7 +62,8 @@ pub(super) fn http(reader: &mut Reader<'_>, sources: &Sources<'_>) -> Option<Htt
             (Some(_), false) => {}
         }
     }
-    Some(Http { listen, partition_metrics: partition_metrics?, tls, login })
+    let (partition_metrics, show_keys) = (partition_metrics?, show_keys?);
+    Some(Http { listen, partition_metrics, show_keys, tls, login })
 }
 
 fn tls(reader: &mut Reader<'_>) -> Option<HttpTls> {

@@ -114,13 +114,14 @@ impl Key {
 
     /// Returns whether it can change while the daemon runs.
     pub fn is_live(&self) -> bool {
-        const LIVE: [&str; 7] = [
+        const LIVE: [&str; 8] = [
             "kafka.topics",
             "kafka.topics_regex",
             "kafka.on_lost_records",
             "limits.memory",
             "limits.open_objects",
             "limits.drain",
+            "http.show_keys",
             "log.level",
         ];
         matches!(self.split().0, "layout" | "seal" | "records" | "quarantine")

@@ -103,3 +103,6 @@ pub(super) fn protocol(protocol: Protocol) -> kafka::Protocol {
         Protocol::Consumer => kafka::Protocol::Consumer,
     }
 }
+
+#[cfg(test)]
+mod tests;

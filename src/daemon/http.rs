@@ -32,7 +32,7 @@ use tracing::{info, warn};
 use super::clock::wall;
 use super::live::Live;
 use super::metrics::{self, Metrics};
-use super::page;
+use super::page::{self, Keys};
 use super::status::{Health, Readiness, Status};
 use crate::model::Uptime;
 
@@ -129,14 +129,15 @@ async fn only_with_login(State(shared): State<Shared>, request: Request, next: N
 async fn show_page(State(shared): State<Shared>) -> Response {
     let permit = permit(&shared).await;
     let site = &shared.site;
-    let (now, wall) = (site.now(), wall());
+    let (now, wall, settings) = (site.now(), wall(), site.settings.get());
     let facts = page::Facts {
         title: &site.title,
         snapshot: &site.status.snapshot((now, wall), ROWS_MAX),
         totals: site.metrics.totals(),
         uptime: now,
         wall,
-        settings: &site.settings.get().shown,
+        settings: &settings.shown,
+        keys: if settings.http.show_keys { Keys::Shown } else { Keys::Hidden },
     };
     answer(StatusCode::OK, HTML, page::render(&facts).into_bytes(), permit)
 }

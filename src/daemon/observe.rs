@@ -37,7 +37,8 @@ impl UploadObserver for StoreObserver {
             self.metrics.error_handled(error.kind.as_str());
             let remedy = if needs_a_person { "repair it: Sluice waits" } else { "it is repeated" };
             let text = error.to_string();
-            self.status.error_seen(SeenError::new(wall(), error.kind.as_str(), &text, remedy));
+            let seen = SeenError::new(wall(), error.kind.as_str(), &text, remedy);
+            self.status.error_seen(seen.about(error.key.as_ref()));
         }
     }
 }

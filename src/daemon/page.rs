@@ -6,13 +6,16 @@
 //! answered come from outside. `page.html` holds the frame with `{{name}}` where a text belongs.
 
 mod chart;
+mod keys;
 
 use std::borrow::Cow;
 
 use super::metrics::Totals;
-use super::status::{COURSE, Health, PartitionRow, Reach, Readiness, SeenError, Snapshot};
+use super::status::{COURSE, Health, PartitionRow, Reach, Readiness, Snapshot};
 use crate::config::Shown;
 use crate::model::{Offset, Timestamp, TopicPartition, Uptime};
+
+pub use keys::Keys;
 
 const FRAME: &str = include_str!("page.html");
 
@@ -27,6 +30,7 @@ pub struct Facts<'a> {
     pub wall: Timestamp,
     /// The configuration that holds.
     pub settings: &'a [Shown],
+    pub keys: Keys,
 }
 
 /// Returns the page.
@@ -58,8 +62,8 @@ pub fn render(facts: &Facts<'_>) -> String {
             ("chart", &chart::chart(&snapshot.course, COURSE)),
             ("settings", &settings(facts.settings)),
             ("topics", &topics(snapshot)),
-            ("partitions", &partitions(snapshot, facts.wall)),
-            ("errors", &errors(&snapshot.errors, facts.wall)),
+            ("partitions", &partitions(facts)),
+            ("errors", &errors(facts)),
             ("version", env!("CARGO_PKG_VERSION")),
             ("time", &time_of_day(facts.wall)),
         ],
@@ -187,7 +191,8 @@ fn topics(snapshot: &Snapshot) -> String {
     html
 }
 
-fn partitions(snapshot: &Snapshot, wall: Timestamp) -> String {
+fn partitions(facts: &Facts<'_>) -> String {
+    let snapshot = facts.snapshot;
     if snapshot.rows.is_empty() {
         return "<p class=\"none\">None is assigned to this process.</p>".to_owned();
     }
@@ -197,7 +202,7 @@ fn partitions(snapshot: &Snapshot, wall: Timestamp) -> String {
          <th class=\"left\">Last object</th></tr></thead>\n",
     );
     for (partition, row) in &snapshot.rows {
-        partition_row(&mut html, (partition, row), wall);
+        partition_row(&mut html, (partition, row), facts);
     }
     html.push_str("</table>\n");
     let more = snapshot.partitions.held.saturating_sub(snapshot.rows.len());
@@ -211,7 +216,7 @@ fn partitions(snapshot: &Snapshot, wall: Timestamp) -> String {
 fn partition_row(
     html: &mut String,
     (partition, row): (&TopicPartition, &PartitionRow),
-    wall: Timestamp,
+    facts: &Facts<'_>,
 ) {
     let class = if row.stopped.is_some() { "bad" } else { "" };
     push(
@@ -225,7 +230,7 @@ fn partition_row(
     let lag = row.lag().map_or("–".to_owned(), grouped);
     let cells = [
         ("Lag", lag),
-        ("Behind", row.behind_s(wall).map_or("–".to_owned(), span)),
+        ("Behind", row.behind_s(facts.wall).map_or("–".to_owned(), span)),
         ("Consumed", offset(row.consumed)),
         ("Published", offset(row.published)),
         ("Committed", offset(row.committed)),
@@ -235,22 +240,24 @@ fn partition_row(
     for (name, value) in cells {
         push(html, format_args!("<td data-name=\"{name}\">{value}</td>"));
     }
-    let key = row.last_key.as_ref().map_or(Cow::Borrowed(""), |key| escaped(key.as_str()));
+    let key = row.last_key.as_ref().map_or(Cow::Borrowed(""), |key| escaped(facts.keys.name(key)));
     push(html, format_args!("<td class=\"key\">{key}</td></tr>"));
     if let Some(stopped) = &row.stopped {
+        let text = facts.keys.fill_in(&stopped.text, stopped.key.as_ref());
         push(
             html,
             format_args!(
                 "<tr><td class=\"why\" colspan=\"10\"><span>{}</span> {}</td></tr>",
                 escaped(stopped.reason),
-                escaped(&stopped.text),
+                escaped(&text),
             ),
         );
     }
     html.push_str("</tbody>\n");
 }
 
-fn errors(errors: &[SeenError], wall: Timestamp) -> String {
+fn errors(facts: &Facts<'_>) -> String {
+    let (errors, wall) = (&facts.snapshot.errors, facts.wall);
     if errors.is_empty() {
         return "<p class=\"none\">None since the start.</p>".to_owned();
     }
@@ -270,7 +277,8 @@ fn errors(errors: &[SeenError], wall: Timestamp) -> String {
         if error.count > 1 {
             push(&mut html, format_args!("<small>, {} times</small>", grouped(error.count)));
         }
-        let (text, remedy) = (escaped(&error.text), escaped(&error.remedy));
+        let text = facts.keys.fill_in(&error.text, error.key.as_ref());
+        let (text, remedy) = (escaped(&text), escaped(&error.remedy));
         push(&mut html, format_args!("<p>{text}</p>"));
         if !remedy.is_empty() {
             push(&mut html, format_args!("<p><b>What to do:</b> {remedy}</p>"));

@@ -3,8 +3,8 @@
 //! It owns: the reasons, their words for logs, pages and the metric's label.
 //! It does not own: the decision to stop, nor when it is tried again.
 //!
-//! An object's key is named where a person needs it to act. It holds what `layout.path` takes from
-//! records; nothing else of a record is ever among the words.
+//! An object's key is named where a person needs it to act, without what `layout.path` takes from
+//! records: nothing of a record is ever among the words.
 
 use thiserror::Error;
 
@@ -46,15 +46,18 @@ pub enum StopReason {
     )]
     LogEndsBelowPlan { range: OffsetRange, log_end: Offset, minutes: u64 },
     #[error(
-        "the object `{key}` is there already and belongs to batch {found}, not to ours ({ours}): the topic was created anew or two pipelines write to one prefix; give one of them another `layout.prefix`"
+        "the object `{}` is there already and belongs to batch {found}, not to ours ({ours}): the topic was created anew or two pipelines write to one prefix; give one of them another `layout.prefix`",
+        key.shown()
     )]
     ForeignObject { key: ObjectKey, ours: BatchId, found: BatchId },
     #[error(
-        "the object `{key}` is there already and names no batch: another program wrote it, perhaps the connector that ran before; give Sluice another `layout.prefix` or move the object away"
+        "the object `{}` is there already and names no batch: another program wrote it, perhaps the connector that ran before; give Sluice another `layout.prefix` or move the object away",
+        key.shown()
     )]
     UnknownObject { key: ObjectKey },
     #[error(
-        "the object `{key}` is of our batch {batch} but begins or counts otherwise: please report this with the log"
+        "the object `{}` is of our batch {batch} but begins or counts otherwise: please report this with the log",
+        key.shown()
     )]
     ObjectMismatch { key: ObjectKey, batch: BatchId },
     #[error(
@@ -70,13 +73,14 @@ pub enum StopReason {
     )]
     UploadsLost { times: u32 },
     #[error(
-        "the object `{key}` needs part {part}, S3 takes {max}: set `s3.part_size` to at least what it was when the batch was planned"
+        "the object `{}` needs part {part}, S3 takes {max}: set `s3.part_size` to at least what it was when the batch was planned",
+        key.shown()
     )]
     TooManyParts { key: ObjectKey, part: u32, max: u16 },
     #[error(
         "the store refuses an object ({found}): change what it refuses; it is tried again every 10 minutes"
     )]
-    ObjectRefused { found: String },
+    ObjectRefused { key: Option<ObjectKey>, found: String },
     #[error("the committed metadata claims to be Sluice's, but {0}")]
     Metadata(#[from] MetadataError),
     #[error(
@@ -176,6 +180,42 @@ impl StopReason {
             Self::OtherBucket { .. } => "other_bucket",
             Self::BucketUnreached { .. } => "bucket_unreached",
             Self::Bug(_) => "bug",
+        }
+    }
+
+    /// Returns the object's key that is among the words, if one is.
+    pub fn key(&self) -> Option<&ObjectKey> {
+        match self {
+            Self::ForeignObject { key, .. }
+            | Self::UnknownObject { key }
+            | Self::ObjectMismatch { key, .. }
+            | Self::TooManyParts { key, .. } => Some(key),
+            Self::ObjectRefused { key, .. } => key.as_ref(),
+            Self::BadRecord { .. }
+            | Self::NullRecord { .. }
+            | Self::MissingRoute { .. }
+            | Self::LostRecords { .. }
+            | Self::AheadOfLog { .. }
+            | Self::ReplayShort { .. }
+            | Self::ReplayDiffers { .. }
+            | Self::LogEndsBelowPlan { .. }
+            | Self::CommitRefused { .. }
+            | Self::PlanTooLong { .. }
+            | Self::UploadsLost { .. }
+            | Self::Metadata(_)
+            | Self::OtherSource { .. }
+            | Self::OffsetMoved { .. }
+            | Self::OffsetsLost { .. }
+            | Self::OffsetsFellBack { .. }
+            | Self::OffsetsReset { .. }
+            | Self::Claim { .. }
+            | Self::TopicRecreated { .. }
+            | Self::DecidedElsewhere { .. }
+            | Self::ForeignMember { .. }
+            | Self::NotAllowed { .. }
+            | Self::OtherBucket { .. }
+            | Self::BucketUnreached { .. }
+            | Self::Bug(_) => None,
         }
     }
 

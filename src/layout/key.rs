@@ -6,8 +6,9 @@
 use super::escape::push_mark;
 use super::name::{NamePiece, OFFSET_DIGITS_MAX, PARTITION_DIGITS_MAX};
 use super::number::push_number;
+use super::path::PathPiece;
 use super::route::{Route, RouteKind};
-use super::{Layout, ObjectSpan};
+use super::{Layout, ObjectSpan, TimeSource};
 use crate::format::Format;
 use crate::model::{ObjectKey, TOPIC_BYTES_MAX, TopicPartition};
 
@@ -37,7 +38,28 @@ impl Layout {
         }
         key.push('.');
         key.push_str(self.extension(route.kind()));
-        ObjectKey::new(&key).unwrap_or_else(|_| digest_key(&key))
+        match (ObjectKey::new(&key), self.public_bytes(partition, route)) {
+            (Ok(key), Some(bytes)) => key.with_private(bytes..route.as_str().len()),
+            (Ok(key), None) => key,
+            (Err(_), _) => digest_key(&key),
+        }
+    }
+
+    /// Returns where the part of a route begins that may hold what comes from records: behind what
+    /// is the same for all of them. None if nothing does.
+    fn public_bytes(&self, partition: &TopicPartition, route: &Route) -> Option<usize> {
+        let is_private = |piece: &PathPiece| match piece {
+            PathPiece::Field(_) | PathPiece::Header(_) | PathPiece::Key => true,
+            PathPiece::Time(_) => matches!(self.time, TimeSource::Field { .. }),
+            PathPiece::Literal(_) | PathPiece::Topic | PathPiece::Partition { .. } => false,
+        };
+        if route.is_quarantine() || !self.path.pieces().iter().any(is_private) {
+            return None;
+        }
+        let mut public = String::new();
+        // A path that was cut may hold less.
+        let _ = self.push_constant(&mut public, partition);
+        Some(route.as_str().floor_char_boundary(public.len()))
     }
 
     /// Returns the end of an object's name, without the dot before it.

@@ -80,22 +80,31 @@ impl Layout {
     /// the record or its batch: then it need be asked only once.
     pub fn constant_route(&self, partition: &TopicPartition) -> Option<Route> {
         let mut path = String::new();
-        self.push_prefix(&mut path);
+        if !self.push_constant(&mut path, partition) {
+            return None;
+        }
+        self.bound(&mut path, RouteKind::Records);
+        Some(Route::new(path.into(), RouteKind::Records))
+    }
+
+    /// Appends what stands in every path of the partition before the first piece that depends on
+    /// the record or its batch; returns whether that was all.
+    pub(super) fn push_constant(&self, path: &mut String, partition: &TopicPartition) -> bool {
+        self.push_prefix(path);
         for piece in self.path.pieces() {
             match piece {
                 PathPiece::Literal(text) => path.push_str(text),
                 PathPiece::Topic => path.push_str(partition.topic.as_str()),
                 PathPiece::Partition { width } => {
-                    push_number(&mut path, partition_number(partition), *width)
+                    push_number(path, partition_number(partition), *width)
                 }
                 PathPiece::Time(_)
                 | PathPiece::Field(_)
                 | PathPiece::Header(_)
-                | PathPiece::Key => return None,
+                | PathPiece::Key => return false,
             }
         }
-        self.bound(&mut path, RouteKind::Records);
-        Some(Route::new(path.into(), RouteKind::Records))
+        true
     }
 
     /// Returns the reserved route of a partition's records that cannot be written as asked.

@@ -1,6 +1,8 @@
 //! Names that S3 takes: buckets and keys; and the id that says whose an object is.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::NameError;
@@ -44,8 +46,16 @@ impl Bucket {
 
 /// The key of an object: 1 to 1,024 bytes without control characters, no empty, `.` or `..`
 /// element (clients and file systems resolve those).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ObjectKey(Arc<str>);
+///
+/// It cannot be printed by itself: who does must say whether to the whole key ([`Self::as_str`]) or
+/// to what may stand in a log ([`Self::shown`]).
+#[derive(Clone)]
+pub struct ObjectKey {
+    text: Arc<str>,
+    /// From where to where it holds what comes from records; empty where nothing does. No part of
+    /// what the key is.
+    private: (u16, u16),
+}
 
 impl ObjectKey {
     pub fn new(key: &str) -> Result<Self, NameError> {
@@ -61,11 +71,74 @@ impl ObjectKey {
             let allowed = "no control characters and no empty, `.` or `..` element; this";
             return Err(NameError::Character { what, name: key.escape_debug().collect(), allowed });
         }
-        Ok(Self(key.into()))
+        Ok(Self { text: key.into(), private: (0, 0) })
+    }
+
+    /// Returns the same key, of which these bytes come from records. Those of a range that is none
+    /// of this key are the whole key.
+    pub fn with_private(self, bytes: Range<usize>) -> Self {
+        let whole = 0..self.text.len();
+        let bytes = if self.text.get(bytes.clone()).is_some() { bytes } else { whole };
+        let at = |byte| u16::try_from(byte).unwrap_or(u16::MAX);
+        Self { private: (at(bytes.start), at(bytes.end)), ..self }
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Returns the key for logs: `…` stands for what comes from records. Its name still says the
+    /// first record.
+    pub fn shown(&self) -> ShownKey<'_> {
+        ShownKey(self)
+    }
+}
+
+/// A key without what comes from records.
+#[derive(Clone, Copy, Debug)]
+pub struct ShownKey<'a>(&'a ObjectKey);
+
+impl fmt::Display for ShownKey<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ObjectKey { text, private: (start, end) } = self.0;
+        if start == end {
+            return formatter.write_str(text);
+        }
+        formatter.write_str(text.get(..usize::from(*start)).unwrap_or_default())?;
+        formatter.write_str("…")?;
+        formatter.write_str(text.get(usize::from(*end)..).unwrap_or_default())
+    }
+}
+
+impl AsRef<str> for ObjectKey {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for ObjectKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ObjectKey(\"{}\")", self.shown())
+    }
+}
+
+impl PartialEq for ObjectKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for ObjectKey {}
+
+impl PartialOrd for ObjectKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ObjectKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
     }
 }
 
@@ -86,12 +159,6 @@ impl BatchId {
 }
 
 impl fmt::Display for Bucket {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for ObjectKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
@@ -127,6 +194,18 @@ mod tests {
         for bad in ["", "/a", "a/", "a//b", "a/../b", "./a", "a\nb", "a\u{7f}", &long] {
             assert!(ObjectKey::new(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_comes_from_records_is_not_shown_and_changes_no_key() {
+        let whole = "topics/pin/mail=jo@example.org/pin+0+42.json";
+        let key = ObjectKey::new(whole).unwrap();
+        assert_eq!(key.shown().to_string(), whole);
+        let private = key.clone().with_private(11..30);
+        assert_eq!(private.shown().to_string(), "topics/pin/…/pin+0+42.json");
+        assert_eq!(format!("{private:?}"), "ObjectKey(\"topics/pin/…/pin+0+42.json\")");
+        assert_eq!((&private, private.as_str()), (&key, whole));
+        assert_eq!(key.with_private(11..300).shown().to_string(), "…");
     }
 
     #[test]

@@ -213,7 +213,7 @@ async fn listings_are_paged(store: &dyn ObjectStore, folder: &str) {
             break;
         }
     }
-    let expected: Vec<_> = names.iter().map(|key| (key.to_string(), 1)).collect();
+    let expected: Vec<_> = names.iter().map(|key| (key.as_str().to_owned(), 1)).collect();
     assert_eq!(seen, expected);
 }
 
@@ -234,7 +234,7 @@ async fn an_upload_is_listed(store: &dyn ObjectStore, key: &ObjectKey, prefix: &
     let (upload, _parts) = upload(store, &target, &[]).await;
     let page = store.list_uploads(prefix, None).await.unwrap();
     let listed: Vec<_> = page.items.into_iter().map(|listed| (listed.key, listed.upload)).collect();
-    assert_eq!(listed, [(key.to_string(), upload.clone())]);
+    assert_eq!(listed, [(key.as_str().to_owned(), upload.clone())]);
     store.abort_upload(key, &upload).await.unwrap();
 }
 

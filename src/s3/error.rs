@@ -3,8 +3,8 @@
 //! It owns: `StoreError`, its kinds, the table from S3's codes to kinds.
 //! It does not own: reading an SDK's error (`aws`), waiting (`retry`).
 //!
-//! An object's key is shown, because a person needs it to act. It holds what `layout.path` takes
-//! from records; nothing else of a record is.
+//! An object's key is shown, because a person needs it to act, without what `layout.path` takes from
+//! records: nothing of a record is.
 
 mod action;
 
@@ -253,7 +253,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "S3 request `{}` of ", self.operation.as_str())?;
         if let Some(key) = &self.key {
-            write!(formatter, "`{key}` in ")?;
+            write!(formatter, "`{}` in ", key.shown())?;
         }
         write!(formatter, "bucket `{}` failed", self.bucket)?;
         if let Some(code) = &self.code {

@@ -15,6 +15,7 @@ mod hangs;
 mod hostile;
 mod kafka_changes;
 mod limits;
+mod markers;
 mod objects;
 mod process;
 mod reloads;

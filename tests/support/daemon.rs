@@ -317,6 +317,15 @@ impl Daemon {
     }
 }
 
+/// Whatever a test is about: no log holds the secret that every daemon has.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(!self.log().contains(s3::SECRET_KEY), "the log holds the secret key of S3");
+        }
+    }
+}
+
 /// The field `address` of the line that announces the pages, in JSON or as text.
 fn address_in(line: &str) -> Option<String> {
     if !line.contains(LISTENING) {

@@ -137,7 +137,7 @@ fn example_object(layout: &Layout, topic: &Topic, now: Timestamp) -> Result<Stri
     let route = layout.route(&of, &record).unwrap_or_else(|_| layout.quarantine_route(&partition));
     let span = ObjectSpan { first: Offset::ZERO, last: Some(Offset::ZERO), count: Some(1) };
     let key = layout.object_key(&partition, &route, &span);
-    Ok(format!("s3://{}/{key}", layout.bucket))
+    Ok(format!("s3://{}/{}", layout.bucket, key.as_str()))
 }
 
 /// Returns what the path takes from records by this variable. Arguments hold no brace.

@@ -71,11 +71,13 @@ pub(super) enum Refused {
     #[error("it is what stands already")]
     Stands,
     #[error(
-        "`{key}` holds records that would be written again: set `layout.prefix` to one that this partition has never been written below, then decide with that configuration"
+        "`{}` holds records that would be written again: set `layout.prefix` to one that this partition has never been written below, then decide with that configuration",
+        key.as_str()
     )]
     PathUsed { key: ObjectKey },
     #[error(
-        "`{key}` is of the former topic, whose names would be used again: set `layout.prefix` to one that this partition has never been written below, then decide with that configuration"
+        "`{}` is of the former topic, whose names would be used again: set `layout.prefix` to one that this partition has never been written below, then decide with that configuration",
+        key.as_str()
     )]
     FormerTopic { key: ObjectKey },
 }
@@ -134,7 +136,7 @@ fn go_on(found: &Evidence) -> Result<Target, Refused> {
         && newest.plan.is_none()
         && last.as_ref().is_none_or(|plan| plan.range.start() < newest.start)
     {
-        let key = newest.key.as_ref().map(ToString::to_string).unwrap_or_default();
+        let key = newest.key.as_ref().map(|key| key.as_str().to_owned()).unwrap_or_default();
         return Err(Refused::EndUnknown { start: newest.start, key });
     }
     let Some(plan) = last else {

@@ -169,7 +169,7 @@ impl Evidence {
     /// Returns how the partition stands, by the same rules by which the daemon starts it.
     pub(super) fn standing(&self) -> Standing {
         if let FoundClaim::Damaged { key, why, .. } = &self.claim {
-            let (key, found) = (key.to_string(), why.clone());
+            let (key, found) = (key.as_str().to_owned(), why.clone());
             return Standing::Needs(StopReason::Claim { key, found });
         }
         let committed = self.committed.as_ref();

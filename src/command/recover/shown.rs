@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::choice::{Choice, Proposal, Refused, propose};
 use super::evidence::{Evidence, FoundClaim, Standing};
 use crate::engine::Metadata;
+use crate::model::ObjectKey;
 use crate::s3::{Decision, Recovery, ReplacedCommit};
 
 /// Foreign metadata may be long and hold anything.
@@ -100,7 +101,7 @@ fn metadata(found: &Evidence) -> String {
 fn claim(found: &Evidence) -> String {
     match &found.claim {
         FoundClaim::Absent => "none".to_owned(),
-        FoundClaim::Damaged { key, why, .. } => format!("`{key}` cannot be read: {why}"),
+        FoundClaim::Damaged { key, why, .. } => format!("`{}` cannot be read: {why}", key.as_str()),
         FoundClaim::Whole { claim, .. } => {
             let plan = claim.plan.as_ref().map(|text| Metadata::parse(text.as_str().as_bytes()));
             let plan = match plan {
@@ -120,7 +121,7 @@ fn bucket(found: &Evidence) -> String {
         count => format!("; {count} objects of a former topic of this name"),
     };
     let Some(newest) = &found.newest else { return format!("no object of this topic{former}") };
-    let key = newest.key.as_ref().map(ToString::to_string).unwrap_or_default();
+    let key = newest.key.as_ref().map(ObjectKey::as_str).unwrap_or_default();
     let range = match &newest.plan {
         Some(plan) if newest.is_whole => format!("{}, whole", plan.range),
         Some(plan) => format!("{}, not whole", plan.range),

@@ -45,8 +45,8 @@ impl Finding {
         Self { kind, place, start: None, end: None, key: None, what }
     }
 
-    pub(super) fn key(mut self, key: impl fmt::Display) -> Self {
-        self.key = Some(key.to_string());
+    pub(super) fn key(mut self, key: impl AsRef<str>) -> Self {
+        self.key = Some(key.as_ref().to_owned());
         self
     }
 

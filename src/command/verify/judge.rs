@@ -41,12 +41,14 @@ pub(super) fn judge<'a>(
         let original = by_first.get(&object.first);
         let (kind, what) = match original {
             Some(original) if by_key.contains_key(&original.key) => {
-                (Kind::Copy, format!("it is a copy of `{}`", original.key))
+                (Kind::Copy, format!("it is a copy of `{}`", original.key.as_str()))
             }
             Some(original) if moved.insert(&original.key) => {
-                (Kind::MovedObject, format!("its plan calls it `{}`", original.key))
+                (Kind::MovedObject, format!("its plan calls it `{}`", original.key.as_str()))
             }
-            Some(original) => (Kind::Copy, format!("it is another copy of `{}`", original.key)),
+            Some(original) => {
+                (Kind::Copy, format!("it is another copy of `{}`", original.key.as_str()))
+            }
             None => {
                 let what = format!("no object of its batch begins with offset {}", object.first);
                 (Kind::Unexplained, what)

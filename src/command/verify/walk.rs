@@ -154,7 +154,7 @@ impl<'a> Walk<'a, '_> {
     fn equal_starts(&mut self, named: &[Named]) {
         for (one, other) in named.iter().zip(named.iter().skip(1)) {
             if one.start == other.start {
-                let what = format!("`{}` begins at the same offset", other.key);
+                let what = format!("`{}` begins at the same offset", other.key.as_str());
                 let finding = Finding::new(Kind::Overlap, self.partition, what);
                 let finding = finding.offsets(one.start, one.start.next());
                 self.findings.push(finding.key(&one.key));

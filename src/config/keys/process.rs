@@ -44,6 +44,12 @@ pub const KEYS: &[Key] = &[
         "a series per partition; `false` for thousands of them",
     ),
     key(
+        "http.show_keys",
+        Flag,
+        Default("true"),
+        "whether the status page names objects by their keys, which hold what `layout.path` takes from records; `false` hides them",
+    ),
+    key(
         "http.tls.certificate_file",
         File,
         Optional("\"/etc/sluice/http.pem\""),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::super::status::{Status, Stopped};
+use super::super::status::{SeenError, Status, Stopped};
 use super::*;
 use crate::config::Origin;
 use crate::model::ObjectKey;
@@ -12,6 +12,10 @@ fn at(seconds: u64) -> Uptime {
 }
 
 fn page(status: &Status, totals: Totals) -> String {
+    page_with(Keys::Shown, status, totals)
+}
+
+fn page_with(keys: Keys, status: &Status, totals: Totals) -> String {
     let snapshot = status.snapshot((at(90), WALL), 200);
     let wall = WALL;
     let settings = [
@@ -19,7 +23,15 @@ fn page(status: &Status, totals: Totals) -> String {
         shown("layout.prefix", "\"<i>&\"", Origin::File),
     ];
     let settings = settings.as_slice();
-    render(&Facts { title: "sluice", snapshot: &snapshot, totals, uptime: at(90), wall, settings })
+    render(&Facts {
+        title: "sluice",
+        snapshot: &snapshot,
+        totals,
+        uptime: at(90),
+        wall,
+        settings,
+        keys,
+    })
 }
 
 fn shown(key: &str, value: &str, origin: Origin) -> Shown {
@@ -53,7 +65,12 @@ fn nothing_from_outside_becomes_html() {
     let row = PartitionRow {
         state: "stopped",
         last_key: ObjectKey::new("topics/<b>/'\"&").ok(),
-        stopped: Some(Stopped { reason: "gap", text: evil.into(), was_asked_for: false }),
+        stopped: Some(Stopped {
+            reason: "gap",
+            text: evil.into(),
+            was_asked_for: false,
+            key: None,
+        }),
         ..PartitionRow::default()
     };
     status.partitions_are([(partition("pin", 0), row)]);
@@ -76,7 +93,7 @@ fn a_stopped_partition_says_why_and_the_page_says_so_on_top() {
     let text: std::sync::Arc<str> = "the plan does not parse: run `sluice recover`".into();
     let row = PartitionRow {
         state: "stopped",
-        stopped: Some(Stopped { reason: "foreign_plan", text, was_asked_for: false }),
+        stopped: Some(Stopped { reason: "foreign_plan", text, was_asked_for: false, key: None }),
         ..PartitionRow::default()
     };
     status.partitions_are([(partition("pin", 3), row)]);
@@ -85,6 +102,33 @@ fn a_stopped_partition_says_why_and_the_page_says_so_on_top() {
     let why = "<span>foreign_plan</span> the plan does not parse: run `sluice recover`";
     assert!(page.contains(why));
     assert!(page.contains("<title>! sluice - Sluice</title>"));
+}
+
+#[test]
+fn keys_are_shown_whole_or_not_at_all() {
+    let whole = "topics/pin/mail=jo@example.org/pin+0+42.json";
+    let key = ObjectKey::new(whole).expect("a key").with_private(11..30);
+    let text = format!("the object `{}` is there already", key.shown());
+    let status = Status::new();
+    let row = PartitionRow {
+        state: "stopped",
+        last_key: Some(key.clone()),
+        stopped: Some(Stopped {
+            reason: "unknown_object",
+            text: text.as_str().into(),
+            was_asked_for: false,
+            key: Some(key.clone()),
+        }),
+        ..PartitionRow::default()
+    };
+    status.partitions_are([(partition("pin", 0), row)]);
+    let seen = SeenError::new(Timestamp::from_millis(0), "stopped", &text, "");
+    status.error_seen(seen.about(Some(&key)));
+    let page = page_with(Keys::Shown, &status, Totals::default());
+    assert_eq!((page.matches(whole).count(), page.matches('…').count()), (3, 0));
+    let page = page_with(Keys::Hidden, &status, Totals::default());
+    assert!(!page.contains("jo@") && !page.contains("pin+0+42"), "{page}");
+    assert_eq!(page.matches("the object `hidden` is there already").count(), 2);
 }
 
 #[test]

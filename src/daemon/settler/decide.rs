@@ -36,7 +36,7 @@ pub(super) async fn decide(
 ) -> Option<Result<Settlement, StopReason>> {
     let key = claims.partition_key(&asked.source.partition);
     let found = stores.retry().run(|| stores.asked().get(&key, CLAIM_BYTES_MAX)).await;
-    let refuse = |found: String| StopReason::Claim { key: key.to_string(), found };
+    let refuse = |found: String| StopReason::Claim { key: key.as_str().to_owned(), found };
     let claim = match found {
         Ok(got) => match Claim::parse(&got.body) {
             Ok(claim) => Some((claim, got.etag)),

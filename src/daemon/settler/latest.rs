@@ -121,12 +121,13 @@ impl Said {
 enum GroupObjectError {
     #[error("{0}")]
     Store(#[from] Stopped),
-    #[error("`{key}` cannot be read ({error}): repair or remove it")]
+    #[error("`{}` cannot be read ({error}): repair or remove it", key.shown())]
     Unreadable { key: ObjectKey, error: ClaimError },
-    #[error("`{key}` was there and is gone")]
+    #[error("`{}` was there and is gone", key.shown())]
     Gone { key: ObjectKey },
     #[error(
-        "`{key}` would be larger than {GROUP_OBJECT_BYTES_MAX} bytes: read fewer topics by this group, or start at \"earliest\""
+        "`{}` would be larger than {GROUP_OBJECT_BYTES_MAX} bytes: read fewer topics by this group, or start at \"earliest\"",
+        key.shown()
     )]
     TooLarge { key: ObjectKey },
 }
@@ -167,7 +168,7 @@ fn write(
     let written =
         stores.runtime().block_on(stores.retry().run_at_most(1, || stores.asked().put(put())));
     match written {
-        Ok(_) => info!(%key, "the group begins at the present ends of its topics"),
+        Ok(_) => info!(key = %key.shown(), "the group begins at the present ends of its topics"),
         Err(Stopped::Definite(error)) if error.kind == StoreErrorKind::PreconditionFailed412 => {}
         Err(stopped) => return Err(stopped.into()),
     }

@@ -199,7 +199,10 @@ impl S3 {
         let is_promised = promised.is_some_and(|plan| plan.batch == metadata.batch);
         if !is_promised && !kafka.tampered.contains_key(&metadata.partition) {
             let batch = metadata.batch;
-            kafka.violated(format!("`{key}` of batch {batch} appeared and no plan promised it"));
+            kafka.violated(format!(
+                "`{}` of batch {batch} appeared and no plan promised it",
+                key.as_str()
+            ));
         }
         kafka.published(by, metadata.batch);
     }

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::Timestamp;
+use crate::model::{ObjectKey, Timestamp};
 
 /// As many as a person reads on one page.
 pub const ERRORS_MAX: usize = 32;
@@ -19,6 +19,8 @@ pub struct SeenError {
     pub at: Timestamp,
     pub kind: &'static str,
     pub text: Arc<str>,
+    /// The object's key that is in the text as logs show it.
+    pub key: Option<ObjectKey>,
     /// What to do, or that nothing is to be done.
     pub remedy: Arc<str>,
     /// How many times.
@@ -27,7 +29,13 @@ pub struct SeenError {
 
 impl SeenError {
     pub fn new(at: Timestamp, kind: &'static str, text: &str, remedy: &str) -> Self {
-        Self { at, kind, text: shortened(text), remedy: shortened(remedy), count: 1 }
+        Self { at, kind, text: shortened(text), remedy: shortened(remedy), key: None, count: 1 }
+    }
+
+    /// Says which object it is about.
+    #[must_use]
+    pub fn about(self, key: Option<&ObjectKey>) -> Self {
+        Self { key: key.cloned(), ..self }
     }
 }
 
@@ -44,7 +52,9 @@ pub(super) struct Errors(VecDeque<SeenError>);
 
 impl Errors {
     pub(super) fn push(&mut self, mut error: SeenError) {
-        let is_same = |old: &SeenError| old.kind == error.kind && old.text == error.text;
+        let is_same = |old: &SeenError| {
+            old.kind == error.kind && (&old.text, &old.key) == (&error.text, &error.key)
+        };
         if let Some(old) = self.0.iter().position(is_same).and_then(|at| self.0.remove(at)) {
             error.count = old.count.saturating_add(error.count);
         }

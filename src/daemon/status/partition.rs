@@ -31,6 +31,8 @@ pub struct Stopped {
     pub was_asked_for: bool,
     /// What was found, and what to do about it.
     pub text: Arc<str>,
+    /// The object's key that is in the text as logs show it.
+    pub key: Option<ObjectKey>,
 }
 
 impl PartitionRow {

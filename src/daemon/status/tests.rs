@@ -24,7 +24,12 @@ fn row(committed: i64, log_end: i64) -> PartitionRow {
 
 fn stopped(row: PartitionRow) -> PartitionRow {
     PartitionRow {
-        stopped: Some(Stopped { reason: "gap", text: "look".into(), was_asked_for: false }),
+        stopped: Some(Stopped {
+            reason: "gap",
+            text: "look".into(),
+            was_asked_for: false,
+            key: None,
+        }),
         ..row
     }
 }

@@ -198,7 +198,7 @@ impl Worker {
                     it is read in passes, and this one writes some of its objects");
             }
             Report::ObjectPublished { key, records, stored_bytes } => {
-                debug!(%partition, %key, records, bytes = stored_bytes, "object published");
+                debug!(%partition, key = key.as_str(), records, bytes = stored_bytes, "object published");
                 metrics.object_published(records, stored_bytes);
                 slot.last_key = Some(key);
             }

@@ -58,7 +58,7 @@ impl Worker {
             Answer::Failed(error) => {
                 let key =
                     slot.claim.as_ref().map(|held| held.claims.partition_key(&slot.partition));
-                let key = key.map(|key| key.to_string()).unwrap_or_default();
+                let key = key.map(|key| key.as_str().to_owned()).unwrap_or_default();
                 let reason = StopReason::Claim { key, found: error.to_string() };
                 self.claim_refused(address, reason);
             }
@@ -101,7 +101,7 @@ impl Worker {
         let (theirs, facts) = match (theirs, facts) {
             (Ok(theirs), Ok(facts)) => (theirs, facts),
             (Err(found), _) | (_, Err(found)) => {
-                let key = held.claims.partition_key(&slot.partition).to_string();
+                let key = held.claims.partition_key(&slot.partition).as_str().to_owned();
                 self.claim_refused(address, StopReason::Claim { key, found });
                 return;
             }

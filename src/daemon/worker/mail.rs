@@ -220,7 +220,8 @@ impl Worker {
             StoreErrorKind::TooLarge | StoreErrorKind::Invalid | StoreErrorKind::Other
         );
         if is_refused {
-            let reason = StopReason::ObjectRefused { found: error.to_string() };
+            let reason =
+                StopReason::ObjectRefused { key: error.key.clone(), found: error.to_string() };
             self.drive(address, Input::CannotGoOn(reason));
         } else {
             warn!(%error, "an upload cannot be finished: its batch begins anew");

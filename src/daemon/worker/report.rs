@@ -57,6 +57,7 @@ fn row(slot: &Slot) -> PartitionRow {
             reason: reason.label(),
             was_asked_for: reason.was_asked_for(),
             text: Arc::from(reason.to_string()),
+            key: reason.key().cloned(),
         }),
     }
 }

@@ -1,7 +1,7 @@
 //! Starting a partition: pin, claim, machine, seek, in this order (rule 8); and starting it anew
 //! (rule 18).
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::slot::{HeldClaim, LOOK, Slot, State};
 use super::{Surroundings, Worker};
@@ -153,11 +153,15 @@ impl Worker {
         let Some(slot) = self.slots.get_mut(&address) else { return };
         let partition = slot.partition.clone();
         error!(%partition, reason = reason.label(), "partition stopped: {reason}");
+        if let Some(key) = reason.key() {
+            debug!(%partition, key = key.as_str(), "the whole key of the object it stopped at");
+        }
         self.around.metrics.partition_stopped(&partition, reason.label());
         self.around.metrics.error_handled("partition_stopped");
         let text = format!("{partition}: {reason}");
         let remedy = "the others go on; this one is tried again every 10 minutes and on SIGHUP";
-        self.around.status.error_seen(SeenError::new(wall(), "stopped", &text, remedy));
+        let seen = SeenError::new(wall(), "stopped", &text, remedy).about(reason.key());
+        self.around.status.error_seen(seen);
         slot.stops(reason, now);
         slot.tell_drained();
     }

@@ -73,7 +73,7 @@ fn bodies(batch: &SealedBatch, parts: &[Part]) -> Vec<(String, Vec<u8>)> {
         }
     };
     let objects = batch.objects.iter();
-    objects.map(|object| (object.description.key.to_string(), body(object))).collect()
+    objects.map(|object| (object.description.key.as_str().to_owned(), body(object))).collect()
 }
 
 fn named(objects: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {

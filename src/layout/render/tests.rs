@@ -268,3 +268,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_key_is_shown_without_what_comes_from_records() {
+    let shown = |layout: &Layout, kind: RouteKind| {
+        let headers = vec![(b"h".to_vec(), Some(b"SECRET".to_vec()))];
+        let value = br#"{"a":"SECRET","t":"2021-08-24 00:00:00"}"#;
+        let record = Record { key: Some(b"SECRET"), headers: &headers, ..record(value) };
+        let route = match kind {
+            RouteKind::Records => route(layout, &record).unwrap(),
+            RouteKind::Quarantine => layout.quarantine_route(&pin()),
+        };
+        let span = ObjectSpan { first: Offset::ZERO, last: None, count: None };
+        layout.object_key(&pin(), &route, &span).shown().to_string()
+    };
+    let name = "pin+0+0000000000.json";
+    for (template, path) in [
+        ("{topic}/partition={partition}", "pin/partition=0"),
+        ("{topic}/{time:%Y}/{partition}", "pin/2021/0"),
+        ("{topic}/a={field:/a}", "pin/a=…"),
+        ("{header:h}/{topic}", "…"),
+        ("{topic}/{key}/{partition}/é", "pin/…"),
+        ("{topic}/{time:%Y}/{field:/a}", "pin/…"),
+    ] {
+        let layout = layout(template, NAME);
+        assert_eq!(shown(&layout, RouteKind::Records), format!("topics/{path}/{name}"));
+        let quarantine = format!("_quarantine/pin/partition=0/{name}");
+        assert_eq!(shown(&layout, RouteKind::Quarantine), quarantine);
+    }
+    let mut timed = layout("{topic}/{time:%Y}", NAME);
+    timed.time = TimeSource::field("/t", "%Y-%m-%d %H:%M:%S", Zone::UTC).unwrap();
+    assert_eq!(shown(&timed, RouteKind::Records), format!("topics/pin/…/{name}"));
+    // A path that was cut says no more.
+    let cut = Layout { prefix: "é".repeat(500), ..layout("{key}", NAME) };
+    let shown = shown(&cut, RouteKind::Records);
+    assert!(!shown.contains("SECRET") && shown.ends_with(&format!("/{name}")), "{shown}");
+}

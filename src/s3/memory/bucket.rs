@@ -108,14 +108,14 @@ impl Contents {
             metadata,
             etag: etag.clone(),
         };
-        self.objects.insert(put.key.to_string(), object);
+        self.objects.insert(put.key.as_str().to_owned(), object);
         Ok(etag)
     }
 
     pub(super) fn create_upload(&mut self, target: &Target) -> UploadId {
         let upload = UploadId::new(&format!("upload-{:08}", self.next_number()));
         let new = Upload { target: target.clone(), parts: BTreeMap::new() };
-        self.uploads.insert((target.key.to_string(), upload.clone()), new);
+        self.uploads.insert((target.key.as_str().to_owned(), upload.clone()), new);
         upload
     }
 
@@ -127,7 +127,7 @@ impl Contents {
         body: Bytes,
     ) -> Result<StoredPart, Refused> {
         let etag = self.next_etag();
-        let name = (key.to_string(), upload.clone());
+        let name = (key.as_str().to_owned(), upload.clone());
         let parts = self.uploads.get_mut(&name).map(|upload| &mut upload.parts);
         let parts = parts.ok_or(Refused("NoSuchUpload", 404))?;
         parts.insert(number, (etag.clone(), body));
@@ -141,7 +141,7 @@ impl Contents {
         parts: &[StoredPart],
         condition: &Condition,
     ) -> Result<Etag, Refused> {
-        let name = (key.to_string(), upload.clone());
+        let name = (key.as_str().to_owned(), upload.clone());
         let Some(unfinished) = self.uploads.get(&name) else {
             let etag = self.completed.get(upload).cloned().ok_or(Refused("NoSuchUpload", 404))?;
             self.check(key, condition)?;
@@ -166,14 +166,14 @@ impl Contents {
                 metadata: own(target.metadata.encode()),
                 etag: etag.clone(),
             };
-            self.objects.insert(key.to_string(), object);
+            self.objects.insert(key.as_str().to_owned(), object);
             self.completed.insert(upload.clone(), etag.clone());
         }
         Ok(etag)
     }
 
     pub(super) fn abort(&mut self, key: &ObjectKey, upload: &UploadId) -> Result<(), Refused> {
-        let aborted = self.uploads.remove(&(key.to_string(), upload.clone()));
+        let aborted = self.uploads.remove(&(key.as_str().to_owned(), upload.clone()));
         aborted.map(|_upload| ()).ok_or(Refused("NoSuchUpload", 404))
     }
 

@@ -77,7 +77,8 @@ impl Requests {
             Ok(()) | Err(Stopped::Cancelled) => {}
             Err(Stopped::Definite(error)) if error.kind == StoreErrorKind::NoSuchUpload => {}
             Err(Stopped::Definite(error)) => {
-                tracing::warn!(%key, %error, "an unfinished upload is left in the bucket");
+                tracing::debug!(key = key.as_str(), "the whole key of what could not be aborted");
+                tracing::warn!(%error, "an unfinished upload is left in the bucket");
             }
         }
     }

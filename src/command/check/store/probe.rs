@@ -77,7 +77,11 @@ impl Probe<'_, '_> {
             return Probed::Whole;
         }
         for key in written {
-            self.at.warn(Question::Delete, format!("`{key}` is left"), "it may be deleted");
+            self.at.warn(
+                Question::Delete,
+                format!("`{}` is left", key.as_str()),
+                "it may be deleted",
+            );
         }
         Probed::Cut
     }
@@ -169,7 +173,7 @@ impl Probe<'_, '_> {
             }
             Err(error) => failed(self.at, question, &error),
             Ok(_) => {
-                let what = format!("HEAD finds `{key}`, which nobody wrote");
+                let what = format!("HEAD finds `{}`, which nobody wrote", key.as_str());
                 self.at.fail(question, what, "use a store that says what is there");
                 Ok(())
             }
@@ -346,13 +350,13 @@ impl Probe<'_, '_> {
     async fn delete(&mut self, key: &ObjectKey) -> Result<(), Stop> {
         match self.store.delete(key).await {
             Ok(()) => {
-                self.at.ok(Question::Delete, format!("`{key}` is removed again"));
+                self.at.ok(Question::Delete, format!("`{}` is removed again", key.as_str()));
                 Ok(())
             }
             Err(error) if error.kind == StoreErrorKind::AccessDenied => {
                 self.at.warn(
                     Question::Delete,
-                    format!("`{key}` is left, since `s3:DeleteObject` is not granted"),
+                    format!("`{}` is left, since `s3:DeleteObject` is not granted", key.as_str()),
                     "Sluice does without; delete it by hand",
                 );
                 Ok(())

@@ -190,7 +190,7 @@ impl Comparer<'_> {
         let mut firsts: BTreeMap<Offset, &Object> = BTreeMap::new();
         for object in &batch.objects {
             let Some(other) = firsts.insert(object.first, object) else { continue };
-            let what = format!("it is a copy of `{}`, or that one of it", other.key);
+            let what = format!("it is a copy of `{}`, or that one of it", other.key.as_str());
             let finding = Finding::new(Kind::Copy, partition, what).key(&object.key);
             self.add(work, finding.offsets(object.first, object.first.next()));
         }

@@ -27,7 +27,7 @@ fn a_million_strangers_are_counted_and_the_first_are_kept() {
     report.add(Finding::new(Kind::Dropped, "pin/0", "old"));
     assert_eq!(report.exit_code(), 0, "no fault");
     for index in 0..1_000_000 {
-        report.add(Finding::new(Kind::NotOurs, "bucket", "stranger").key(index));
+        report.add(Finding::new(Kind::NotOurs, "bucket", "stranger").key(index.to_string()));
     }
     assert_eq!(report.findings.len(), 101);
     assert_eq!(report.exit_code(), 1);

@@ -29,7 +29,7 @@ fn an_object_on_its_way_is_known_by_its_id() {
     rig.read(0, "a");
     rig.read(1, "b");
     rig.committed();
-    let key = |id| rig.machine.description(ObjectId(id)).map(|about| about.key.to_string());
+    let key = |id| rig.machine.description(ObjectId(id)).map(|about| about.key.as_str().to_owned());
     assert_eq!(key(1).as_deref(), Some("t/k=b/1.json"));
     assert_eq!(key(2), None);
 }

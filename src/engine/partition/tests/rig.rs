@@ -125,16 +125,18 @@ impl Rig {
                 self.commit = Some((offset, metadata));
                 text
             }
-            Action::UploadPart(part) => format!("part {} of {}", part.number, part.object.key),
+            Action::UploadPart(part) => {
+                format!("part {} of {}", part.number, part.object.key.as_str())
+            }
             Action::WriteClaim { plan, start } => format!("claim {start} {}", shown(&plan)),
             Action::Put { object, plan, .. } => {
                 assert_eq!(*plan, *self.in_kafka.1, "the plan in Kafka travels along");
                 self.publishing.push_back(object.id);
-                format!("put {}", object.key)
+                format!("put {}", object.key.as_str())
             }
             Action::Complete { object, .. } => {
                 self.publishing.push_back(object.id);
-                format!("complete {}", object.key)
+                format!("complete {}", object.key.as_str())
             }
             Action::Abort(object) => format!("abort {}", object.0),
             Action::Seek(offset) => format!("seek {offset}"),

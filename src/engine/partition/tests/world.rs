@@ -320,7 +320,7 @@ impl World {
     fn assert_is_planned(&self, object: &ObjectDescription) {
         let committed = self.committed.as_ref().expect("a plan before any object");
         let Ok(Metadata::Plan(plan)) = Metadata::parse(&committed.metadata) else {
-            panic!("{} is published without a plan", object.key)
+            panic!("{} is published without a plan", object.key.as_str())
         };
         assert_eq!((plan.batch, plan.range.start()), (object.batch, object.batch_start));
     }
