@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::cancel::Cancellation;
 use super::error::{Healing, StoreError, StoreErrorKind};
@@ -129,6 +129,9 @@ impl FailureLog {
             Healing::Itself | Healing::Never => {
                 warn!(kind, attempt, kept_back, %error, "S3 request failed, retrying");
             }
+        }
+        if let Some(key) = &error.key {
+            debug!(kind, key = key.as_str(), "the whole key of the request that failed");
         }
     }
 
