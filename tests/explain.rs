@@ -90,8 +90,9 @@ fn mixed_records_show_their_objects_and_why_some_are_not_among_them() {
         object("topics/pin/k=a/pin+0+0000000106.json", 1, 106, 106),
     ];
     assert_eq!(objects(&batches[1]), expected);
+    // The route is looked for first: what is no JSON has none.
     let quarantined = json!([
-        {"offset": 102, "reason": "not_json", "key": format!("{quarantine}0000000102.json")},
+        {"offset": 102, "reason": "missing_route", "key": format!("{quarantine}0000000102.json")},
         {"offset": 105, "reason": "missing_route", "key": format!("{quarantine}0000000105.json")},
     ]);
     assert_eq!(partition["quarantined"], quarantined);
@@ -119,14 +120,14 @@ fn lines_of_a_file_that_are_all_well_end_with_zero() {
 
 #[test]
 fn a_record_that_stops_the_partition_is_told_behind_what_is_finished_before_it() {
-    let more = ["--input", "-", "--set", "records.on_bad=\"stop\""];
+    let plain = ["--input", "-", "--set", "layout.path=\"{topic}\""];
+    let more = [&plain[..], &["--set", "records.on_bad=\"stop\""]].concat();
     let (stdout, _, code) = explain("{\"k\":\"a\"}\nno json\n{\"k\":\"a\"}\n", &more);
     assert_eq!(code, Some(1), "{stdout}");
-    let quarantines = ["--input", "-"];
     assert!(stdout.contains("1 records, 0 to 0, json"), "{stdout}");
     assert!(stdout.contains("closed by stop"), "{stdout}");
     assert!(stdout.contains("STOP: record 1 cannot be written as asked (not_json)"), "{stdout}");
-    let (stdout, _, code) = explain("no json\n", &quarantines);
+    let (stdout, _, code) = explain("no json\n", &plain);
     assert_eq!(code, Some(1), "{stdout}");
     assert!(stdout.contains("quarantined: record 0, its value is not JSON, into _quarantine/"));
 }
