@@ -6,6 +6,7 @@
 pub mod check;
 pub mod demo;
 pub mod emulate;
+pub mod explain;
 pub mod package_files;
 pub mod posts;
 pub mod progress;
@@ -38,6 +39,7 @@ enum Command {
     Check(check::Arguments),
     Verify(verify::Arguments),
     Recover(recover::Arguments),
+    Explain(explain::Arguments),
     Demo(demo::Arguments),
     Emulate(emulate::Arguments),
     #[command(hide = true)]
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::main(&common, &arguments),
         Command::Verify(arguments) => verify::main(&common, &arguments),
         Command::Recover(arguments) => recover::main(&common, &arguments),
+        Command::Explain(arguments) => explain::main(&common, &arguments),
         Command::Demo(arguments) => demo::main(&common, &arguments),
         Command::Emulate(arguments) => emulate::main(&common, &arguments),
         Command::PackageFiles(arguments) => package_files::main(&arguments),

@@ -13,6 +13,8 @@ mod parts;
 mod reload;
 mod watch;
 
+pub use parts::FRAME_BYTES;
+
 use std::fmt;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};

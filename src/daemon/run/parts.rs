@@ -33,7 +33,7 @@ use crate::s3::{
 };
 
 /// Uncompressed bytes that become one member or frame.
-const FRAME_BYTES: usize = 1024 * 1024;
+pub const FRAME_BYTES: usize = 1024 * 1024;
 /// Uploads, HTTP and claims: they wait, they do not compute.
 const RUNTIME_THREADS: usize = 2;
 /// What an upload was seen to take beside its body.
