@@ -116,7 +116,11 @@ pub(super) fn limits(
     })
 }
 
-fn check_memory(reader: &mut Reader<'_>, memory: &Found<u64>, load: (NonZeroUsize, u64)) {
+pub(super) fn check_memory(
+    reader: &mut Reader<'_>,
+    memory: &Found<u64>,
+    load: (NonZeroUsize, u64),
+) {
     let (workers, part) = (load.0.get(), load.1);
     let of_workers = u64::try_from(workers).unwrap_or(WORKERS_MAX) * MEMORY_BYTES_PER_WORKER_MIN;
     let needed = MEMORY_BYTES_MIN.max(of_workers).max(part * MEMORY_PARTS_MIN);

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::fault::{Report, Spot};
+use super::process::check_memory;
 use super::reader::Reader;
 use super::tree::Tree;
 use super::unknown::OVERRIDE;
@@ -63,10 +64,15 @@ impl Running {
                 tree.set(path, self.tree.get(path).cloned());
             }
         }
-        let settings = settings(&mut Reader::new(&tree, &mut report), sources);
+        let mut reader = Reader::new(&tree, &mut report);
+        let settings = settings(&mut reader, sources);
+        let workers = self.settings.limits.workers; // those that run; the file's may follow from the memory
+        if let Some((settings, memory)) = settings.as_ref().zip(reader.size("limits.memory")) {
+            check_memory(&mut reader, &memory, (workers, settings.s3.part_bytes));
+        }
         let spot = Spot { place: tree.place(""), key: String::new(), value: None };
         let (mut settings, _) = report.finish(settings, spot)?;
-        settings.limits.workers = self.settings.limits.workers; // may follow from the memory
+        settings.limits.workers = workers;
         let settings = Arc::new(settings);
         (self.tree, self.settings) = (tree, Arc::clone(&settings));
         Ok(Reloaded { settings, warnings, changed, left })

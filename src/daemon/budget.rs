@@ -105,7 +105,7 @@ impl Budget {
         self.0.limit_bytes.load(Ordering::Relaxed)
     }
 
-    fn prefetch_bytes(&self) -> u64 {
+    pub(super) fn prefetch_bytes(&self) -> u64 {
         self.0.prefetch_bytes.load(Ordering::Relaxed)
     }
 

@@ -84,7 +84,11 @@ pub(super) struct Worker {
     /// The arrays that messages kept aside belong to.
     pinned: Vec<Weak<dyn Messages>>,
     /// The replay that goes on while memory is short.
-    privileged: Option<Address>,
+    privileged: Option<memory::Privilege>,
+    /// Whose privilege ended last.
+    privileged_before: Option<Address>,
+    /// When the largest batch is sealed although what is on its way is waited for.
+    seal_anyway_at: Option<Uptime>,
     tick_at: Uptime,
     report_at: Uptime,
     relieve_at: Uptime,
@@ -113,6 +117,8 @@ impl Worker {
             aside: 0,
             pinned: Vec::new(),
             privileged: None,
+            privileged_before: None,
+            seal_anyway_at: None,
             tick_at: Uptime::ZERO,
             report_at: Uptime::ZERO,
             relieve_at: Uptime::ZERO,

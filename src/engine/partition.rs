@@ -336,6 +336,11 @@ impl Partition {
         self.replay.is_some()
     }
 
+    /// Returns whether a batch is being planned or published.
+    pub fn has_current(&self) -> bool {
+        self.current.is_some()
+    }
+
     pub fn has_commit_in_flight(&self) -> bool {
         self.commit.is_some()
     }

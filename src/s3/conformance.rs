@@ -24,6 +24,7 @@ pub async fn conformance(store: &dyn ObjectStore, folder: &str) {
     store.head_bucket().await.expect("the bucket is there");
     absent_objects_are_absent(store, folder).await;
     put_writes_first_or_not_at_all(store, folder).await;
+    a_large_object_is_not_written_over(store, folder).await;
     one_of_many_writers_wins(store, folder).await;
     claims_change_only_as_they_were_read(store, folder).await;
     uploads_are_invisible_until_completed(store, folder).await;
@@ -91,6 +92,26 @@ async fn put_writes_first_or_not_at_all(store: &dyn ObjectStore, folder: &str) {
     assert_eq!(found.metadata, Ok(first), "the longest plan survives");
     assert_eq!((found.size, found.etag), (3, etag));
     assert_eq!(found.content_type.as_deref(), Some("application/x-ndjson"));
+}
+
+/// The refusal may be lost with the connection: a server need not read a body that it refuses.
+async fn a_large_object_is_not_written_over(store: &dyn ObjectStore, folder: &str) {
+    let key = key(folder, "large");
+    let body = |byte: u8| Bytes::from(vec![byte; PART_BYTES + 2_000_000]);
+    let put = |byte: u8| Put {
+        key: &key,
+        body: body(byte),
+        content_type: "application/x-ndjson",
+        metadata: None,
+        condition: Condition::IfNoneMatch,
+    };
+    let etag = store.put(put(b'1')).await.unwrap();
+    for _ in 0..5 {
+        let refused = kind_of(store.put(put(b'2'))).await;
+        let kinds = [StoreErrorKind::PreconditionFailed412, StoreErrorKind::Transport];
+        assert!(kinds.contains(&refused), "{refused:?}");
+    }
+    assert_eq!(store.head(&key).await.unwrap().etag, etag);
 }
 
 async fn one_of_many_writers_wins(store: &dyn ObjectStore, folder: &str) {

@@ -12,8 +12,15 @@
 //! | Complete: no such upload, 404, 409, a part is missing | ours / another's | as above |
 //! | Complete: the same | absent | the upload is lost |
 //! | no definite answer, 403, 409 of a put | (not asked) | asked again: the condition makes it safe |
+//! | a connection that broke in a put | ours / another's | as above, before it is asked again |
+//! | the same | absent | asked again |
+//!
+//! Why a broken connection: a server may refuse a large body that it has not read, and close. Then its 412
+//! is lost with the connection each time, while the object is there.
 //!
 //! 403 is never "absent": it is asked again until somebody grants the permission.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
@@ -51,7 +58,8 @@ pub struct Publisher<'a> {
 impl Publisher<'_> {
     /// Publishes the object in one request.
     pub async fn publish_put(&self, body: &Bytes) -> Result<PublishOutcome, Stopped> {
-        self.retry.run(|| self.try_put(body)).await?
+        let was_cut = AtomicBool::new(false);
+        self.retry.run(|| self.try_put(body, &was_cut)).await?
     }
 
     /// Publishes the object by completing its upload; `parts` are in order.
@@ -64,7 +72,18 @@ impl Publisher<'_> {
     }
 
     /// The outer result is what may be asked again.
-    async fn try_put(&self, body: &Bytes) -> Result<Result<PublishOutcome, Stopped>, StoreError> {
+    async fn try_put(
+        &self,
+        body: &Bytes,
+        was_cut: &AtomicBool,
+    ) -> Result<Result<PublishOutcome, Stopped>, StoreError> {
+        if was_cut.load(Ordering::Relaxed) {
+            match self.find().await {
+                Ok(Some(found)) => return Ok(Ok(self.compare(found))),
+                Ok(None) => {}
+                Err(stopped) => return Ok(Err(stopped)),
+            }
+        }
         let condition = match self.look_first().await {
             Ok(Looked::Write(condition)) => condition,
             Ok(Looked::Taken(outcome)) => return Ok(Ok(outcome)),
@@ -82,7 +101,10 @@ impl Publisher<'_> {
             Err(error) if error.kind == StoreErrorKind::PreconditionFailed412 => {
                 self.resolve(error, Absent::AskAgain).await
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                was_cut.store(error.kind == StoreErrorKind::Transport, Ordering::Relaxed);
+                Err(error)
+            }
         }
     }
 

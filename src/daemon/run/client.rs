@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
 
-use super::parts::{Parts, spawn};
+use super::parts::{Parts, budget_options, spawn};
 use super::reload::{Subscription, reload};
 use super::{Control, RunError, START_MAX, Watcher};
 use crate::config::{self, Topics};
@@ -50,7 +50,9 @@ pub(super) struct ClientRun {
 impl ClientRun {
     pub(super) fn start(parts: &mut Parts) -> Result<Self, RunError> {
         let name = format!("{:08x}", rand::random::<u32>());
-        let options = consumer_options(&parts.settings.get(), name);
+        let settings = parts.settings.get();
+        parts.budget.limits_are(budget_options(&settings.limits));
+        let options = consumer_options(&settings, name);
         let consumer = GroupConsumer::new(&options, parts.rebalancer.clone())?;
         let client = consumer.handle();
         let no_queue = |_| RunError::Bug { what: "a queue of the client" };

@@ -7,6 +7,7 @@ use tracing::{error, info, warn};
 
 use super::parts::{Parts, budget_options};
 use crate::config::{Faults, Reloaded};
+use crate::daemon::budget::BudgetOptions;
 use crate::daemon::clock::wall;
 use crate::daemon::group::Waits;
 use crate::daemon::mailbox::Mail;
@@ -65,7 +66,9 @@ fn take(parts: &Parts, reloaded: Reloaded) -> Subscription {
         "the configuration was read again: batches that are opened from now on follow it"
     );
     keep_blocks(settings.limits.spare_bytes());
-    parts.budget.limits_are(budget_options(&settings.limits));
+    // The client that runs keeps its prefetch.
+    let prefetch_bytes = parts.budget.prefetch_bytes();
+    parts.budget.limits_are(BudgetOptions { prefetch_bytes, ..budget_options(&settings.limits) });
     parts.rebalancer.waits_are(Waits::new(settings.limits.drain, settings.kafka.poll_interval));
     parts.settings.set(settings);
     for worker in &parts.workers {

@@ -48,6 +48,16 @@ impl<T: Copy> Together<T> {
             }),
         }
     }
+
+    /// Returns the answer about one partition if there is one already.
+    fn of_those_asked(&self, partition: &TopicPartition) -> Option<Result<T, AdminError>> {
+        match self {
+            Self::NotAsked | Self::Unanswered => None,
+            Self::Answered(answers) => {
+                answers.get(partition).map(|answer| answer.map_err(AdminError::Refused))
+            }
+        }
+    }
 }
 
 impl SettlerLoop {
@@ -67,29 +77,28 @@ impl SettlerLoop {
         self.out_of_range.retain(|(address, ..)| gate.is_alive(*address));
         let partitions: Vec<_> = self.out_of_range.iter().map(|(_, at, _)| at.clone()).collect();
         let known = self.all_at_once(&partitions, |partitions| admin.watermarks_of(partitions));
-        let (said, mut is_answered) = (&self.said, true);
-        self.out_of_range.retain(|(address, partition, mailbox)| {
-            if !is_answered {
-                return true; // each question waits for long, and settling waits behind them
-            }
-            let Some(found) = known.of(partition, || admin.watermarks(partition)) else {
-                return true;
+        let (mut is_answered, mut failed) = (true, Vec::new());
+        for (address, partition, mailbox) in std::mem::take(&mut self.out_of_range) {
+            let found = match is_answered {
+                true => known.of(&partition, || admin.watermarks(&partition)),
+                // Each question waits for long, and settling waits behind them.
+                false => known.of_those_asked(&partition),
             };
             match found {
-                Ok(found) => {
-                    let (address, low, high) = (*address, found.low, found.high);
-                    mailbox.send(Mail::Watermarks { address, low, high });
-                    false
+                None => self.out_of_range.push((address, partition, mailbox)),
+                Some(Ok(found)) => {
+                    mailbox.send(Mail::Watermarks { address, low: found.low, high: found.high });
                 }
-                Err(error) => {
-                    if said.may_say("log ends") {
+                Some(Err(error)) => {
+                    if self.said.may_say("log ends") {
                         warn!(%partition, %error, "the log's ends could not be asked, it is tried again");
                     }
                     is_answered = false;
-                    true
+                    failed.push((address, partition, mailbox));
                 }
             }
-        });
+        }
+        self.out_of_range.append(&mut failed); // behind those that were not asked
     }
 
     /// Answers where idle logs end, all in one question. If one leader does not answer, nobody is

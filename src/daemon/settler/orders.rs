@@ -94,7 +94,8 @@ impl Settler {
 
     /// Asks where the log of an idle partition ends; what cannot be asked now has no answer.
     pub(in crate::daemon) fn log_end(&self, ask: AskEnd) {
-        self.send(Order::LogEnd(Box::new(ask)));
+        // A settler that is behind with thousands of orders is not to be waited for: it is asked again.
+        self.0.try_send(Order::LogEnd(Box::new(ask))).ok();
     }
 
     /// Looks whether the claim of a stopped partition holds a decision.

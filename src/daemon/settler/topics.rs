@@ -46,7 +46,7 @@ impl SettlerLoop {
             let was_there = if is_there {
                 !self.leaderless.remove(partition)
             } else {
-                !self.leaderless.insert(partition.clone())
+                self.leaderless.insert(partition.clone())
             };
             if is_there && !was_there {
                 info!(%partition, "the partition has a leader again");

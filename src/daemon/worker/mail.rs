@@ -135,7 +135,7 @@ impl Worker {
     pub(super) fn forget(&mut self, partition: &TopicPartition) {
         let Some(address) = self.by_partition.remove(partition) else { return };
         self.strike_out(address);
-        if self.privileged == Some(address) {
+        if self.privileged.is_some_and(|privilege| privilege.of == address) {
             self.privileged = None;
         }
         let Some(slot) = self.slots.remove(&address) else { return };

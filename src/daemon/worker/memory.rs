@@ -1,49 +1,33 @@
 //! What a worker does when memory is short: parts go up early, then the largest open batch is
 //! sealed, then reading waits (protocol rules 14 and 19).
 //!
-//! The largest may have to wait for those of its partition that were sealed before it. It is waited
-//! for: sealing small ones instead would make tiny objects of all partitions that are quiet. But not
-//! for long, since a partition whose objects S3 refuses may never get on.
+//! What is on its way to S3 is waited for first, since sealing more would make many small objects. But
+//! not for long: a topic whose objects S3 refuses never sets free what it holds, and the others must
+//! get on in what is left.
 
 use std::time::Duration;
 
 use super::Worker;
-use crate::engine::{Address, Input, Partition};
+use crate::engine::{Address, Input};
 use crate::kafka::ffi::give_blocks_back;
-use crate::model::SealReason;
+use crate::model::{Offset, SealReason, Uptime};
 
 /// Going through every open object costs; uploads need a moment to free what was sent.
 const RELIEVE_EVERY: Duration = Duration::from_millis(50);
 /// A sealed batch is published and committed in less, if nothing is wrong.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// From then on batches are sealed this often, for as long as memory is short without a break.
+const SEAL_EVERY: Duration = Duration::from_millis(250);
+/// A replay that reads nothing for so long has no leader, or a log that ends before its plan does.
+const PRIVILEGE_MAX: Duration = Duration::from_secs(10);
 
-/// An open batch, as far as sealing goes.
+/// The replay that goes on while memory is short.
 #[derive(Clone, Copy, Debug)]
-struct Open<K> {
-    key: K,
-    size: usize,
-    may_be_sealed: bool,
-    /// How long it could not be.
-    waited: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Relief<K> {
-    Seal(K),
-    WaitFor(K),
-    Nothing,
-}
-
-/// Returns what is to be done about the largest.
-fn relief<K>(batches: impl Iterator<Item = Open<K>>) -> Relief<K> {
-    let largest = batches
-        .filter(|batch| batch.size > 0 && (batch.may_be_sealed || batch.waited < PATIENCE))
-        .max_by_key(|batch| (batch.size, batch.may_be_sealed));
-    match largest {
-        Some(Open { key, may_be_sealed: true, .. }) => Relief::Seal(key),
-        Some(Open { key, .. }) => Relief::WaitFor(key),
-        None => Relief::Nothing,
-    }
+pub(super) struct Privilege {
+    pub(super) of: Address,
+    /// How far it was read, and since when.
+    pub(super) cursor: Offset,
+    pub(super) since: Uptime,
 }
 
 impl Worker {
@@ -59,7 +43,12 @@ impl Worker {
 
     /// Returns whether nothing may be read for this partition now.
     pub(super) fn must_wait_for(&self, address: Address) -> bool {
-        self.must_wait() || self.privileged.is_some_and(|privileged| privileged != address)
+        self.must_wait() || self.is_behind_a_replay(address)
+    }
+
+    /// Returns whether another partition's replay goes first.
+    pub(super) fn is_behind_a_replay(&self, address: Address) -> bool {
+        self.privileged.is_some_and(|privilege| privilege.of != address)
     }
 
     /// What is on its way to S3 comes down by itself, and a replay that went on would add to it.
@@ -70,10 +59,9 @@ impl Worker {
     /// Sets memory free, if it is over the budget.
     pub(super) fn relieve_if_over(&mut self) {
         let now = self.around.clock.uptime();
+        self.end_privilege(now);
         if !self.is_short() {
-            if self.privileged.is_some_and(|address| !self.is_replaying(address)) {
-                self.privileged = None;
-            }
+            self.seal_anyway_at = None;
             return;
         }
         if now < self.relieve_at {
@@ -86,52 +74,53 @@ impl Worker {
                 self.drive(address, Input::Relieve);
             }
         }
-        self.seal_largest();
+        while self.around.budget.is_open_the_cause() && self.seal_largest() {}
+        let seal_at = *self.seal_anyway_at.get_or_insert(now.after(PATIENCE));
+        if self.is_short() && now >= seal_at {
+            self.seal_anyway_at = Some(now.after(SEAL_EVERY));
+            self.seal_largest();
+        }
         if self.is_short() {
-            self.let_one_replay_go_on();
+            self.let_one_replay_go_on(now);
         }
     }
 
-    /// Seals the largest open batches of this worker, as long as what is open over all workers is
-    /// the cause.
-    fn seal_largest(&mut self) {
-        let now = self.around.clock.uptime();
-        for slot in self.slots.values_mut() {
-            if slot.machine().is_some_and(Partition::may_seal) {
-                slot.unsealable_since = None;
+    /// Seals the largest open batch of this worker. Returns whether there was one.
+    fn seal_largest(&mut self) -> bool {
+        let by_objects = !self.around.budget.is_nearly_over();
+        let batches = self.slots.iter().filter_map(|(address, slot)| {
+            let machine = slot.machine().filter(|machine| machine.may_seal())?;
+            let size = if by_objects { machine.open_objects() } else { machine.open_bytes() };
+            (size > 0).then_some((size, *address))
+        });
+        let Some((_, largest)) = batches.max() else { return false };
+        self.drive(largest, Input::Seal(SealReason::Memory));
+        true
+    }
+
+    /// A privilege ends with its replay, and where that does not get on: memory may be free again, and
+    /// others wait.
+    fn end_privilege(&mut self, now: Uptime) {
+        let Some(mut privilege) = self.privileged else { return };
+        let machine = self.slots.get(&privilege.of).and_then(super::Slot::machine);
+        let replaying = machine.filter(|machine| machine.is_replaying() && !machine.is_stopped());
+        self.privileged = replaying.and_then(|machine| {
+            if machine.cursor() != privilege.cursor || machine.has_current() {
+                (privilege.cursor, privilege.since) = (machine.cursor(), now);
             }
-        }
-        while self.around.budget.is_open_the_cause() {
-            let by_objects = !self.around.budget.is_nearly_over();
-            let batches = self.slots.iter().filter_map(|(address, slot)| {
-                let machine = slot.machine().filter(|machine| !machine.is_replaying())?;
-                let size = if by_objects { machine.open_objects() } else { machine.open_bytes() };
-                let waited = slot.unsealable_since.map_or(Duration::ZERO, |at| now.since(at));
-                let may_be_sealed = machine.may_seal();
-                Some(Open { key: *address, size, may_be_sealed, waited })
-            });
-            match relief(batches) {
-                Relief::Seal(address) => {
-                    self.drive(address, Input::Seal(SealReason::Memory));
-                }
-                Relief::WaitFor(address) => {
-                    if let Some(slot) = self.slots.get_mut(&address) {
-                        slot.unsealable_since.get_or_insert(now);
-                    }
-                    return;
-                }
-                Relief::Nothing => return,
-            }
+            (now.since(privilege.since) < PRIVILEGE_MAX).then_some(privilege)
+        });
+        if self.privileged.is_none() {
+            self.privileged_before = Some(privilege.of);
         }
     }
 
     /// While memory is short one replay goes on, if need be over the budget: replays end by
     /// themselves and by nothing else. If it alone fills the memory it is read in passes; the others
     /// give back what they have read, and begin again when their turn comes.
-    fn let_one_replay_go_on(&mut self) {
-        if !self.privileged.is_some_and(|address| self.is_replaying(address)) {
-            let addresses = self.slots.keys().copied();
-            self.privileged = addresses.into_iter().find(|address| self.is_replaying(*address));
+    fn let_one_replay_go_on(&mut self, now: Uptime) {
+        if self.privileged.is_none() {
+            self.privileged = self.next_replay(now);
         }
         let workers =
             u64::try_from(self.around.settings.get().limits.workers.get()).unwrap_or(u64::MAX);
@@ -140,7 +129,7 @@ impl Worker {
             let machine = self.slots.get(&address).and_then(super::Slot::machine);
             let Some(machine) = machine.filter(|machine| machine.is_replaying()) else { continue };
             let open_bytes = u64::try_from(machine.open_bytes()).unwrap_or(u64::MAX);
-            if self.privileged != Some(address) && open_bytes > 0 {
+            if self.is_behind_a_replay(address) && open_bytes > 0 {
                 self.drive(address, Input::ReplayAgain { pass_bytes_max: None });
             } else if open_bytes > pass_bytes_max && !machine.is_in_passes() {
                 let pass_bytes_max = Some(pass_bytes_max);
@@ -149,35 +138,14 @@ impl Worker {
         }
     }
 
-    fn is_replaying(&self, address: Address) -> bool {
-        let machine = self.slots.get(&address).and_then(super::Slot::machine);
-        machine.is_some_and(|machine| machine.is_replaying() && !machine.is_stopped())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_largest_is_sealed_or_waited_for_as_long_as_that_may_help() {
-        let open = |key, size, may_be_sealed, waited| Open {
-            key,
-            size,
-            may_be_sealed,
-            waited: Duration::from_millis(waited),
-        };
-        for (batches, expected) in [
-            (vec![], Relief::Nothing),
-            (vec![open('a', 0, true, 0)], Relief::Nothing),
-            (vec![open('a', 1, true, 0), open('b', 2, true, 0)], Relief::Seal('b')),
-            (vec![open('a', 1, true, 0), open('b', 2, false, 1_999)], Relief::WaitFor('b')),
-            (vec![open('a', 1, true, 0), open('b', 2, false, 2_000)], Relief::Seal('a')),
-            (vec![open('a', 2, true, 0), open('b', 2, false, 0)], Relief::Seal('a')),
-            (vec![open('a', 1, false, 2_000)], Relief::Nothing),
-        ] {
-            let case = format!("{batches:?}");
-            assert_eq!(relief(batches.into_iter()), expected, "{case}");
-        }
+    /// Returns the replay whose turn it is: behind the one before, by address.
+    fn next_replay(&self, now: Uptime) -> Option<Privilege> {
+        let replaying = self.slots.iter().filter_map(|(address, slot)| {
+            let machine = slot.machine()?;
+            let is_replaying = machine.is_replaying() && !machine.is_stopped();
+            is_replaying.then(|| Privilege { of: *address, cursor: machine.cursor(), since: now })
+        });
+        let before = self.privileged_before;
+        replaying.min_by_key(|privilege| (Some(privilege.of) <= before, privilege.of))
     }
 }

@@ -118,7 +118,7 @@ impl Worker {
         place: Place<'_>,
     ) -> Sum {
         let mut fed = Sum::default();
-        let is_tight = self.privileged.is_some_and(|privileged| privileged != address);
+        let is_tight = self.is_behind_a_replay(address);
         let Some(slot) = self.slots.get_mut(&address) else { return fed };
         let is_aside = !slot.aside.is_empty() || slot.must_seek;
         let State::Running(machine) = &mut slot.state else { return fed };
@@ -160,7 +160,7 @@ impl Worker {
         (batch, index): (&Rc<dyn Messages>, usize),
     ) -> Option<u64> {
         let message = batch.get(index)?;
-        let is_tight = self.privileged.is_some_and(|privileged| privileged != address);
+        let is_tight = self.is_behind_a_replay(address);
         let slot = self.slots.get(&address)?;
         if let Content::Error { code, .. } = message.content() {
             // Comes once, and ends the fetching: it is heard whatever becomes of records.

@@ -94,6 +94,10 @@ impl Worker {
             let is_ready = slot.is_paused && slot.aside.is_empty() && slot.wants_records();
             let is_due = slot.refused.is_none_or(|refused| now >= refused.again_at);
             // An array that was not looked at to its end may hold messages from before the seek.
+            // What it is sent would be struck out, and fetched again.
+            if self.is_behind_a_replay(*address) {
+                continue;
+            }
             if is_ready && is_due && !(slot.must_seek && self.rest.is_some()) {
                 ready.push((*address, slot.partition.clone(), machine.cursor()));
             }

@@ -75,8 +75,6 @@ pub(super) struct Slot {
     pub(super) drain: Vec<UnboundedSender<TopicPartition>>,
     /// As the budget counts it.
     pub(super) holding: Holding,
-    /// Since when memory was short and its open batch could not be sealed.
-    pub(super) unsealable_since: Option<Uptime>,
     pub(super) log_end: Option<Offset>,
     pub(super) last_key: Option<ObjectKey>,
     /// Up to which time its records are in S3.
@@ -114,7 +112,6 @@ impl Slot {
             restarts: 0,
             drain: Vec::new(),
             holding: Holding::default(),
-            unsealable_since: None,
             log_end: None,
             last_key: None,
             published_time: None,

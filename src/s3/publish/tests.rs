@@ -317,3 +317,21 @@ async fn without_conditions_each_try_looks_again() {
     assert_eq!(outcome, Ok(PublishOutcome::Foreign { found: Box::new(foreign.clone()) }));
     assert_eq!(bench.store.object(&bench.target.key).unwrap().body, "theirs");
 }
+
+/// A server that answers 412 to a large body before it has read it, and closes: the answer is lost.
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_there_is_found_though_each_put_ends_with_its_connection() {
+    for (theirs, expected) in [
+        (metadata(1, 107, Some(5)), PublishOutcome::Published { already: true }),
+        (
+            metadata(2, 107, Some(5)),
+            PublishOutcome::Foreign { found: Box::new(metadata(2, 107, Some(5))) },
+        ),
+    ] {
+        let bench = Bench::new();
+        bench.plant(&theirs);
+        bench.store.fail(Operation::Put, "pin", 1_000, Fault::Reset(When::Before));
+        assert_eq!(bench.put().await, Ok(expected));
+        assert_eq!(bench.recorder.retried(), [StoreErrorKind::Transport]);
+    }
+}

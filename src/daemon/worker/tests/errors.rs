@@ -1,13 +1,15 @@
 //! What Kafka says of a partition comes once: it must not be lost.
 
 use super::*;
+use crate::daemon::worker::memory::Privilege;
 use crate::daemon::worker::resume::{REFUSED_MAX, Refused};
 
 /// Another partition's replay has all the memory: nothing of this one is taken.
 #[test]
 fn an_error_is_heard_while_memory_is_short() {
     let mut rig = Rig::reading(at(100));
-    rig.worker.privileged = Some(Address(u64::MAX));
+    let of = Address(u64::MAX);
+    rig.worker.privileged = Some(Privilege { of, cursor: at(0), since: Uptime::ZERO });
     rig.until("the position out of range", |rig| {
         rig.worker.read();
         rig.slot().asks_watermarks
