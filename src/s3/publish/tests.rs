@@ -330,7 +330,9 @@ async fn an_object_that_is_there_is_found_though_each_put_ends_with_its_connecti
     ] {
         let bench = Bench::new();
         bench.plant(&theirs);
-        bench.store.fail(Operation::Put, "pin", 1_000, Fault::Reset(When::Before));
+        for attempt in 1..=20 {
+            bench.store.fail(Operation::Put, "pin", attempt, Fault::Reset(When::Before));
+        }
         assert_eq!(bench.put().await, Ok(expected));
         assert_eq!(bench.recorder.retried(), [StoreErrorKind::Transport]);
     }
