@@ -1,6 +1,7 @@
 //! `sluice explain` as a person runs it, on a file and a pipe, with no server anywhere.
 //!
-//! It owns: what is printed, the exit code. It does not own: what lines mean (unit tests beside it).
+//! It owns: what is printed, the exit code. It does not own: what lines mean (unit tests beside it),
+//! that a daemon writes the same (`features/explained.rs`).
 
 // Functions beside the tests are not covered by `allow-unwrap-in-tests`.
 #![allow(clippy::unwrap_used)]
@@ -98,7 +99,7 @@ fn mixed_records_show_their_objects_and_why_some_are_not_among_them() {
     assert_eq!(partition["quarantined"], quarantined);
     assert_eq!(partition["skipped"], json!([104]));
     assert_eq!(partition["stopped"], Value::Null);
-    assert!(document["caution"].as_str().unwrap().contains("`seal.age`"));
+    assert!(document["notes"][0].as_str().unwrap().contains("`seal.age`"));
 }
 
 #[test]
@@ -130,6 +131,55 @@ fn a_record_that_stops_the_partition_is_told_behind_what_is_finished_before_it()
     let (stdout, _, code) = explain("no json\n", &plain);
     assert_eq!(code, Some(1), "{stdout}");
     assert!(stdout.contains("quarantined: record 0, its value is not JSON, into _quarantine/"));
+}
+
+#[test]
+fn an_object_larger_than_a_part_is_told_as_one_in_parts() {
+    let line = format!("{{\"k\":\"a\",\"text\":\"{}\"}}\n", "x".repeat(2_000));
+    let plain = ["--set", "layout.path=\"{topic}\"", "--set", "seal.records=6000"];
+    let parts = ["--set", "s3.part_size=\"5 MiB\"", "--json", "--input", "-"];
+    let (stdout, stderr, code) = explain(&line.repeat(7_000), &[&plain[..], &parts].concat());
+    assert_eq!((stderr.as_str(), code), ("", Some(0)), "{stdout}");
+    let document: Value = serde_json::from_str(&stdout).unwrap();
+    let batches = document["partitions"][0]["batches"].as_array().unwrap();
+    let expected =
+        [("0000000000", 6_000, 0, 5_999, true), ("0000006000", 1_000, 6_000, 6_999, false)];
+    assert_eq!(batches.len(), expected.len());
+    for (batch, (start, records, first, last, is_multipart)) in batches.iter().zip(expected) {
+        let key = format!("topics/pin/pin+0+{start}.json");
+        assert_eq!(objects(batch), [(key, records, first, last)]);
+        assert_eq!(batch["objects"][0]["multipart"], json!(is_multipart));
+    }
+}
+
+#[test]
+fn a_topic_that_the_configuration_does_not_name_is_told() {
+    let more = ["--input", "-", "--set", "kafka.topics=[\"geo\"]"];
+    let (stdout, _, code) = explain("{\"k\":\"a\"}\n", &more);
+    assert_eq!(code, Some(0), "{stdout}");
+    assert!(stdout.contains("note: the daemon does not read `pin`"), "{stdout}");
+}
+
+#[test]
+fn a_topic_of_brokers_that_do_not_answer_says_so() {
+    let (stdout, stderr, code) = explain("", &["--newest", "5"]);
+    assert_eq!((stdout.as_str(), code), ("", Some(69)), "{stderr}");
+    assert!(stderr.contains("Kafka at 127.0.0.1:1: no broker answers"), "{stderr}");
+    assert!(stderr.contains("`sluice check`"), "{stderr}");
+}
+
+#[test]
+fn lines_and_a_topic_exclude_each_other_and_one_is_needed() {
+    for (more, said) in [
+        (&[][..], "<--input <FILE>|--newest <COUNT>>"),
+        (&["--input", "-", "--newest", "5"], "cannot be used with"),
+        (&["--newest", "5", "--envelope"], "cannot be used with"),
+        (&["--newest", "0"], "--newest"),
+    ] {
+        let (stdout, stderr, code) = explain("", more);
+        assert_eq!((stdout.as_str(), code), ("", Some(2)), "{stderr}");
+        assert!(stderr.contains(said), "`{said}` is not in:\n{stderr}");
+    }
 }
 
 #[test]

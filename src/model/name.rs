@@ -74,6 +74,8 @@ impl Topic {
 pub struct PartitionIndex(i32);
 
 impl PartitionIndex {
+    pub const ZERO: Self = Self(0);
+
     pub fn new(index: i32) -> Result<Self, NameError> {
         if index < 0 { Err(NameError::Partition(index)) } else { Ok(Self(index)) }
     }

@@ -11,6 +11,7 @@ mod support;
 
 mod bad_records;
 mod dashboard;
+mod explained;
 mod hangs;
 mod hostile;
 mod kafka_changes;

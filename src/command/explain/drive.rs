@@ -178,6 +178,7 @@ impl Drive {
         is_multipart: bool,
     ) -> Input<'static> {
         let found = self.sealed.iter().find(|(_, span)| span.0 == object.first);
+        debug_assert!(found.is_some(), "each object begins with a record that was placed");
         if let (Some((route, span)), Some(batch)) = (found, self.outcome.batches.last_mut()) {
             batch.objects.push(Object {
                 key: object.key.as_str().to_owned(),

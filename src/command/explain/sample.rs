@@ -1,4 +1,4 @@
-//! The records of a sample: lines of a file, as values or as JSON envelopes.
+//! The records of a sample, and how lines of a file become some: as values or as JSON envelopes.
 //!
 //! It owns: what a line means, how large a sample may be, offsets of records that have none.
 //! It does not own: where the text comes from, what becomes of the records.
@@ -18,17 +18,37 @@ pub(super) const BYTES_MAX: usize = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sampled {
     pub(super) offset: Offset,
-    timestamp: Timestamp,
+    timestamp: Option<Timestamp>,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
     headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 impl Sampled {
+    pub(super) fn of(record: &Record<'_>) -> Self {
+        let headers = (0_usize..).map_while(|index| record.headers.get(index));
+        Self {
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key: record.key.map(<[u8]>::to_vec),
+            value: record.value.map(<[u8]>::to_vec),
+            headers: headers
+                .map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec)))
+                .collect(),
+        }
+    }
+
+    /// Returns the bytes of key, value and headers.
+    pub(super) fn bytes(&self) -> usize {
+        let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + len(value));
+        len(&self.key) + len(&self.value) + headers.sum::<usize>()
+    }
+
     pub(super) fn record(&self) -> Record<'_> {
         Record {
             offset: self.offset,
-            timestamp: Some(self.timestamp),
+            timestamp: self.timestamp,
             key: self.key.as_deref(),
             value: self.value.as_deref(),
             headers: &self.headers,
@@ -113,7 +133,7 @@ pub(super) fn parse(
 }
 
 fn plain(line: &[u8], defaults: &Defaults) -> Sampled {
-    let (offset, timestamp) = (defaults.start, defaults.now);
+    let (offset, timestamp) = (defaults.start, Some(defaults.now));
     Sampled { offset, timestamp, key: None, value: Some(line.to_vec()), headers: Vec::new() }
 }
 
@@ -138,7 +158,7 @@ fn envelope(
     };
     let record = Sampled {
         offset: defaults.start,
-        timestamp: found.timestamp.map_or(defaults.now, Timestamp::from_millis),
+        timestamp: Some(found.timestamp.map_or(defaults.now, Timestamp::from_millis)),
         key: found.key.map(bytes_of).transpose().map_err(wrong)?.flatten(),
         value: bytes_of(found.value).map_err(wrong)?,
         headers: found.headers.into_iter().map(header).collect(),

@@ -112,7 +112,7 @@ fn limit(lines: &mut Vec<String>, all: impl ExactSizeIterator<Item = String>) {
 }
 
 /// Returns what a sample cannot tell of these settings.
-pub(super) fn caution(layout: &Layout, outcomes: &[&Outcome]) -> Option<&'static str> {
+pub(super) fn ends_early(layout: &Layout, outcomes: &[&Outcome]) -> Option<&'static str> {
     let ends = |batch: &Batch| batch.reason == END_OF_SAMPLE;
     if !outcomes.iter().any(|outcome| outcome.batches.iter().any(ends)) {
         return None;
