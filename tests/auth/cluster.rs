@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::certificates::{Authority, Validity, key};
 use super::support::install::{self, KafkaRelease};
+use super::support::kafka::rights::AUTHORIZER;
 use super::support::{Kafka, kafka, scratch};
 
 pub const PASSWORD: &str = "marker-of-a-password";
@@ -170,6 +171,10 @@ fn properties(folder: &Path, jwks: &str) -> Vec<(&'static str, String)> {
             "MskIamValidator".to_owned(),
         ),
         ("listener.name.msk.oauthbearer.connections.max.reauth.ms", "3000".to_owned()),
+        // Rights matter where a test gives some; the harness logs in nowhere and may do all.
+        (AUTHORIZER[0].0, AUTHORIZER[0].1.to_owned()),
+        (AUTHORIZER[1].0, AUTHORIZER[1].1.to_owned()),
+        ("super.users", "User:ANONYMOUS".to_owned()),
         // Refused clients come back at once.
         ("connection.failed.authentication.delay.ms", "0".to_owned()),
         ("ssl.keystore.type", "PEM".to_owned()),

@@ -12,6 +12,7 @@ mod support;
 mod certificates;
 mod cluster;
 mod msk_iam;
+mod msk_policy;
 mod oauthbearer;
 mod password;
 mod server;
@@ -42,10 +43,14 @@ struct Scene {
 
 impl Scene {
     fn new(listener: &str) -> Self {
+        Self::named(listener, &unique(&listener.to_lowercase()), &unique("group"))
+    }
+
+    /// With names that rights are given by.
+    fn named(listener: &str, topic: &str, group: &str) -> Self {
+        let (topic, group) = (topic.to_owned(), group.to_owned());
         let cluster = cluster();
-        let name = listener.to_lowercase();
-        let (topic, group) = (unique(&name), unique("group"));
-        let bucket = s3().bucket(&name);
+        let bucket = s3().bucket(&listener.to_lowercase());
         cluster.kafka.create_topic(&topic, 2);
         let settings =
             Settings::new(&cluster.kafka.listener(listener), &s3().endpoint(), &group, &bucket)
@@ -56,10 +61,14 @@ impl Scene {
         Self { cluster, topic, group, bucket, settings, folder: scratch::folder("login") }
     }
 
-    /// Over TLS, with the authority of the brokers.
     fn over_tls(listener: &str) -> Self {
-        let ca_file = cluster().ca_file();
-        Self::new(listener).set("kafka.tls.enabled", "true").file("kafka.tls.ca_file", &ca_file)
+        Self::new(listener).in_tls()
+    }
+
+    /// With the authority of the brokers.
+    fn in_tls(self) -> Self {
+        let ca_file = self.cluster.ca_file();
+        self.set("kafka.tls.enabled", "true").file("kafka.tls.ca_file", &ca_file)
     }
 
     #[must_use]
@@ -115,10 +124,15 @@ impl Scene {
     /// What `check` says of the brokers.
     #[track_caller]
     fn check(&self, words: &str) {
-        let output = self.settings.command("check", &[]);
-        let lines = String::from_utf8(output.stdout).unwrap();
+        let (lines, _) = self.checked();
         let line = lines.lines().find(|line| line.contains("kafka.reach")).unwrap();
         assert!(line.starts_with("FAIL") && line.contains(words), "{line}");
+    }
+
+    /// All that `check` says, and its exit code.
+    fn checked(&self) -> (String, i32) {
+        let output = self.settings.command("check", &[]);
+        (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
     }
 
     /// Writes what there is, and what comes then, and stops.

@@ -3,12 +3,15 @@
 use super::server::Server;
 use super::{SOON, Scene, unique, until_said};
 
-const SECRET: &str = "marker-of-a-secret-access-key";
-const REFUSED: &str = "on MSK that the IAM policy allows `kafka-cluster:Connect`";
+pub(super) const SECRET: &str = "marker-of-a-secret-access-key";
+pub(super) const REFUSED: &str = "on MSK that the IAM policy allows `kafka-cluster:Connect`";
+
+fn scene() -> Scene {
+    of(Scene::over_tls("MSK"))
+}
 
 /// With keys in a profile of a file.
-fn scene() -> Scene {
-    let scene = Scene::over_tls("MSK");
+pub(super) fn of(scene: Scene) -> Scene {
     let file = scene.put("credentials", b"");
     let id = scene.put("id", super::support::s3::ACCESS_KEY.as_bytes());
     let key = scene.put("key", super::support::s3::SECRET_KEY.as_bytes());
@@ -25,7 +28,7 @@ fn scene() -> Scene {
         .env("AWS_SECRET_ACCESS_KEY", "")
 }
 
-fn profile(scene: &Scene, id: &str, secret: &str) {
+pub(super) fn profile(scene: &Scene, id: &str, secret: &str) {
     let text = format!("[msk]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
     scene.put("credentials", text.as_bytes());
 }

@@ -9,6 +9,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::connection;
 use super::finding::{At, Question, Report};
+use super::grants::{Grants, Right};
 use crate::config::{KafkaTls, Protocol, Settings, Topics};
 use crate::engine::PLAN_BYTES_MAX;
 use crate::kafka::admin::{AdminError, Member, TopicDescription};
@@ -19,8 +20,6 @@ use crate::s3::Claims;
 
 /// What is shown of a list: the first ones say it, the rest are as many more lines.
 pub(super) const SHOWN_MAX: usize = 3;
-const TO_READ_SETTINGS: &str =
-    "grant `DescribeConfigs` on the cluster to this user, or look it up there";
 
 pub(super) fn unreached(at: &mut At<'_>, unreached: &Unreached, tls: Option<&KafkaTls>) {
     let what = unreached.explained();
@@ -58,7 +57,11 @@ pub(super) fn cluster(
 }
 
 /// Kafka 4.0 dropped the setting, so that its absence is an answer too.
-pub(super) fn version(at: &mut At<'_>, setting: &Result<Option<String>, AdminError>) {
+pub(super) fn version(
+    at: &mut At<'_>,
+    grants: Grants,
+    setting: &Result<Option<String>, AdminError>,
+) {
     let question = Question::Version;
     match setting {
         Ok(Some(version)) => at.ok(question, format!("the brokers speak version {version}")),
@@ -66,13 +69,14 @@ pub(super) fn version(at: &mut At<'_>, setting: &Result<Option<String>, AdminErr
         Err(error) => at.warn(
             question,
             format!("the brokers' version cannot be read: {error}"),
-            TO_READ_SETTINGS,
+            &grants.to_read_settings(),
         ),
     }
 }
 
 pub(super) fn protocol(
     at: &mut At<'_>,
+    grants: Grants,
     protocol: Protocol,
     setting: &Result<Option<String>, AdminError>,
 ) {
@@ -99,13 +103,17 @@ pub(super) fn protocol(
         (Protocol::Consumer, Err(error)) => at.warn(
             question,
             format!("whether the brokers speak \"consumer\" cannot be read: {error}"),
-            TO_READ_SETTINGS,
+            &grants.to_read_settings(),
         ),
     }
 }
 
 /// The plan travels in the metadata of a commit.
-pub(super) fn metadata_bytes(at: &mut At<'_>, setting: &Result<Option<u64>, AdminError>) {
+pub(super) fn metadata_bytes(
+    at: &mut At<'_>,
+    grants: Grants,
+    setting: &Result<Option<u64>, AdminError>,
+) {
     let question = Question::MetadataBytes;
     let least = u64::try_from(PLAN_BYTES_MAX).unwrap_or(u64::MAX);
     match setting {
@@ -126,18 +134,21 @@ pub(super) fn metadata_bytes(at: &mut At<'_>, setting: &Result<Option<u64>, Admi
         Err(error) => at.warn(
             question,
             format!("`offset.metadata.max.bytes` cannot be read, it must be {least}: {error}"),
-            TO_READ_SETTINGS,
+            &grants.to_read_settings(),
         ),
     }
 }
 
-pub(super) fn no_topics(report: &mut Report, topics: &Topics) {
+pub(super) fn no_topics(report: &mut Report, grants: Grants, topics: &Topics) {
     let Topics::Pattern(pattern) = topics else { return };
     let mut at = At { report, place: format!("`kafka.topics_regex` = '{}'", pattern.as_str()) };
+    let right = grants.name(Right::DescribeTopic);
     at.fail(
         Question::Topic,
         "no topic matches whose name this user may see",
-        "correct the expression (it matches whole names), create a topic, or grant `Describe`",
+        &format!(
+            "correct the expression (it matches whole names), create a topic, or grant {right}"
+        ),
     );
 }
 
@@ -158,6 +169,7 @@ pub(super) fn undescribed(report: &mut Report, error: &AdminError) {
 /// Returns those that are there.
 pub(super) fn topics(
     report: &mut Report,
+    grants: Grants,
     meant: &[Topic],
     mut answers: BTreeMap<Topic, Result<TopicDescription, ErrorCode>>,
 ) -> BTreeMap<Topic, TopicDescription> {
@@ -170,7 +182,7 @@ pub(super) fn topics(
                 describe(&mut at, &described);
                 found.insert(topic.clone(), described);
             }
-            Err(code) => no_topic(&mut at, code),
+            Err(code) => no_topic(&mut at, grants, code),
         }
     }
     found
@@ -188,17 +200,19 @@ fn describe(at: &mut At<'_>, topic: &TopicDescription) {
     }
 }
 
-fn no_topic(at: &mut At<'_>, code: ErrorCode) {
+fn no_topic(at: &mut At<'_>, grants: Grants, code: ErrorCode) {
     let what = format!("the brokers answer {code}");
     let question = Question::Topic;
     match code.known() {
         Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
-            let advice = "create it, correct `kafka.topics`, or grant `Describe` on it; Sluice \
-                would wait for it";
-            at.fail(question, what, advice);
+            let right = grants.name(Right::DescribeTopic);
+            let advice = format!(
+                "create it, correct `kafka.topics`, or grant {right} on it; Sluice would wait for it"
+            );
+            at.fail(question, what, &advice);
         }
         Some(Code::TopicAuthorizationFailed) => {
-            at.fail(question, what, "grant `Describe` and `Read` on it to this user");
+            at.fail(question, what, &format!("grant {} on it to this user", grants.of_topic()));
         }
         _ if is_silence(code) => at.unreachable(question, what, "see the brokers' log"),
         _ => at.fail(question, what, "see the brokers' log"),
@@ -206,11 +220,13 @@ fn no_topic(at: &mut At<'_>, code: ErrorCode) {
 }
 
 /// Protocol, rule 8: nothing is taken over while the old consumer runs.
-pub(super) fn members(at: &mut At<'_>, answer: &Result<Vec<Member>, AdminError>) {
+pub(super) fn members(at: &mut At<'_>, grants: Grants, answer: &Result<Vec<Member>, AdminError>) {
     let question = Question::Group;
     let members = match answer {
         Ok(members) => members,
-        Err(error) => return group_failed(at, question, (error.to_string(), code_of(error))),
+        Err(error) => {
+            return group_failed(at, grants, question, (error.to_string(), code_of(error)));
+        }
     };
     let foreign: Vec<_> =
         members.iter().filter(|member| !member.client_id.starts_with(CLIENT_ID_PREFIX)).collect();
@@ -242,32 +258,35 @@ pub(super) fn members(at: &mut At<'_>, answer: &Result<Vec<Member>, AdminError>)
 /// What the group's own description does not show: reading records, joining and committing.
 pub(super) fn rights(
     at: &mut At<'_>,
+    grants: Grants,
     topics: &Result<Vec<Topic>, AdminError>,
     group: &Result<Option<bool>, AdminError>,
 ) {
     let question = Question::Rights;
+    let see = || {
+        let (topics, group) = (grants.of_topic(), grants.of_group());
+        format!("see that it has {topics} on the topics, {group} on the group")
+    };
     match (topics, group) {
         (Ok(topics), Ok(group)) if !topics.is_empty() || *group == Some(false) => {
             if !topics.is_empty() {
                 let names: Vec<_> = topics.iter().map(|topic| format!("`{topic}`")).collect();
                 let what = format!("this user may not read {}", names.join(", "));
-                at.fail(question, what, "grant `Read` on these topics");
+                let right = grants.name(Right::ReadTopic);
+                at.fail(question, what, &format!("grant {right} on these topics"));
             }
             if *group == Some(false) {
-                at.fail(question, "this user may not read the group", "grant `Read` on the group");
+                let advice = format!("grant {} on the group", grants.name(Right::ReadGroup));
+                at.fail(question, "this user may not read the group", &advice);
             }
         }
         (Ok(_), Ok(Some(_))) => at.ok(question, "this user may read the topics and the group"),
-        (Ok(_), Ok(None)) => at.warn(
-            question,
-            "the brokers do not say what this user may do",
-            "see that it has `Describe` and `Read` on the topics and the group",
-        ),
-        (Err(error), _) | (Ok(_), Err(error)) => at.warn(
-            question,
-            format!("what this user may do cannot be read: {error}"),
-            "see that it has `Describe` and `Read` on the topics and the group",
-        ),
+        (Ok(_), Ok(None)) => {
+            at.warn(question, "the brokers do not say what this user may do", &see())
+        }
+        (Err(error), _) | (Ok(_), Err(error)) => {
+            at.warn(question, format!("what this user may do cannot be read: {error}"), &see())
+        }
     }
 }
 
@@ -280,15 +299,18 @@ fn code_of(error: &AdminError) -> Option<ErrorCode> {
 
 pub(super) fn group_failed(
     at: &mut At<'_>,
+    grants: Grants,
     question: Question,
     (what, code): (String, Option<ErrorCode>),
 ) {
     match code.and_then(ErrorCode::known) {
         Some(Code::GroupAuthorizationFailed) => {
-            at.fail(question, what, "grant `Read` and `Describe` on the group to this user");
+            let rights = grants.of_group();
+            at.fail(question, what, &format!("grant {rights} on the group to this user"));
         }
         Some(Code::TopicAuthorizationFailed) => {
-            at.fail(question, what, "grant `Describe` and `Read` on the topics to this user");
+            let rights = grants.of_topic();
+            at.fail(question, what, &format!("grant {rights} on the topics to this user"));
         }
         _ if code.is_some_and(is_silence) => {
             at.unreachable(question, what, "see that the group's coordinator runs");

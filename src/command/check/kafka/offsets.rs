@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::{At, Question};
+use super::grants::Grants;
 use super::judge::{SHOWN_MAX, count_of, group_failed};
 use crate::config::Start;
 use crate::engine::{EmptyPlan, Metadata};
@@ -15,6 +16,7 @@ use crate::model::{ClusterId, Topic, TopicId};
 /// What the commits of the group are compared with.
 #[derive(Debug)]
 pub(super) struct Known {
+    pub(super) grants: Grants,
     pub(super) cluster: ClusterId,
     pub(super) topics: BTreeMap<Topic, TopicDescription>,
     pub(super) start: Start,
@@ -38,7 +40,7 @@ pub(super) fn offsets(at: &mut At<'_>, known: &Known, answer: &Result<Vec<Commit
         Ok(committed) => committed,
         Err(error) => {
             let (CallError::Call(code) | CallError::Partition { code, .. }) = error;
-            return group_failed(at, question, (error.to_string(), Some(*code)));
+            return group_failed(at, known.grants, question, (error.to_string(), Some(*code)));
         }
     };
     let mut tallies: BTreeMap<&Topic, Tally> = BTreeMap::new();
@@ -48,7 +50,7 @@ pub(super) fn offsets(at: &mut At<'_>, known: &Known, answer: &Result<Vec<Commit
     }
     for (topic, tally) in tallies {
         let place = format!("{}, topic `{topic}`", at.place);
-        tell(&mut At { report: &mut *at.report, place }, known.start, &tally);
+        tell(&mut At { report: &mut *at.report, place }, known, &tally);
     }
 }
 
@@ -101,11 +103,11 @@ fn differs(
     }
 }
 
-fn tell(at: &mut At<'_>, start: Start, tally: &Tally) {
+fn tell(at: &mut At<'_>, known: &Known, tally: &Tally) {
     let question = Question::Offsets;
     if let Some(code) = tally.refused {
         let what = format!("its commits cannot be read: {code}");
-        return group_failed(at, question, (what, Some(code)));
+        return group_failed(at, known.grants, question, (what, Some(code)));
     }
     if !tally.broken.is_empty() {
         let shown = tally.broken.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join("; ");
@@ -119,7 +121,7 @@ fn tell(at: &mut At<'_>, start: Start, tally: &Tally) {
         let advice = "Sluice takes over there; stop that consumer for good";
         at.warn(question, what, advice);
     }
-    let start = match start {
+    let start = match known.start {
         Start::Earliest => "earliest",
         Start::Latest => "latest",
     };

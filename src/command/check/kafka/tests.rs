@@ -116,7 +116,7 @@ fn a_limit_below_a_plan_is_a_finding() {
             0,
         ),
     ] {
-        let found = line("k", |at| judge::metadata_bytes(at, &setting));
+        let found = line("k", |at| judge::metadata_bytes(at, Grants::Acls, &setting));
         assert_eq!(found, (expected.to_owned(), code));
     }
 }
@@ -124,7 +124,7 @@ fn a_limit_below_a_plan_is_a_finding() {
 #[test]
 fn kip_848_is_asked_for_only_where_it_is_wanted() {
     let judge = |protocol, setting: Result<Option<String>, AdminError>| {
-        let (text, code) = line("k", |at| judge::protocol(at, protocol, &setting));
+        let (text, code) = line("k", |at| judge::protocol(at, Grants::Acls, protocol, &setting));
         (text.split("  ").next().unwrap_or_default().to_owned(), code)
     };
     let list = |text: &str| Ok(Some(text.to_owned()));
@@ -149,7 +149,8 @@ fn each_topic_has_a_line() {
         (topic("old"), described(3, TopicId::UNKNOWN)),
     ]);
     let mut found = BTreeMap::new();
-    let (lines, code) = told("", |at| found = judge::topics(at.report, &names, answers));
+    let (lines, code) =
+        told("", |at| found = judge::topics(at.report, Grants::Acls, &names, answers));
     assert_eq!(
         lines,
         [
@@ -170,7 +171,7 @@ fn a_consumer_that_is_not_ours_must_stop_first() {
         member_id: "m".to_owned(),
         host: "/10.0.0.7".to_owned(),
     };
-    let judge = |members| line("group `g`", |at| judge::members(at, &members));
+    let judge = |members| line("group `g`", |at| judge::members(at, Grants::Acls, &members));
     assert_eq!(
         judge(Ok(Vec::new())).0,
         "ok    kafka.group              group `g`: nobody is in it"
@@ -190,7 +191,7 @@ fn a_consumer_that_is_not_ours_must_stop_first() {
     assert_eq!(
         judge(refused(Code::GroupAuthorizationFailed)),
         (
-            "FAIL  kafka.group              group `g`: the brokers answer `GROUP_AUTHORIZATION_FAILED` (30): grant `Read` and `Describe` on the group to this user"
+            "FAIL  kafka.group              group `g`: the brokers answer `GROUP_AUTHORIZATION_FAILED` (30): grant `Describe` and `Read` on the group to this user"
                 .to_owned(),
             1
         )
@@ -200,7 +201,9 @@ fn a_consumer_that_is_not_ours_must_stop_first() {
 
 #[test]
 fn rights_that_are_missing_are_named() {
-    let judge = |topics, group| told("group `g`", |at| judge::rights(at, &topics, &group));
+    let judge_as =
+        |grants, topics, group| told("group `g`", |at| judge::rights(at, grants, &topics, &group));
+    let judge = |topics, group| judge_as(Grants::Acls, topics, group);
     assert_eq!(
         judge(Ok(Vec::new()), Ok(Some(true))),
         (
@@ -210,7 +213,7 @@ fn rights_that_are_missing_are_named() {
     );
     let denied = vec![Topic::new("pin").unwrap(), Topic::new("geo").unwrap()];
     assert_eq!(
-        judge(Ok(denied), Ok(Some(false))),
+        judge(Ok(denied.clone()), Ok(Some(false))),
         (
             vec![
                 "FAIL  kafka.rights             group `g`: this user may not read `pin`, `geo`: grant `Read` on these topics".to_owned(),
@@ -219,10 +222,13 @@ fn rights_that_are_missing_are_named() {
             1
         )
     );
+    let (lines, _) = judge_as(Grants::Iam, Ok(denied), Ok(Some(false)));
+    assert!(lines[0].ends_with("grant `kafka-cluster:ReadData` on these topics"), "{lines:?}");
+    assert!(lines[1].ends_with("grant `kafka-cluster:AlterGroup` on the group"), "{lines:?}");
     assert_eq!(
         judge(Ok(Vec::new()), Ok(None)),
         (
-            vec!["warn  kafka.rights             group `g`: the brokers do not say what this user may do: see that it has `Describe` and `Read` on the topics and the group".to_owned()],
+            vec!["warn  kafka.rights             group `g`: the brokers do not say what this user may do: see that it has `Describe` and `Read` on the topics, `Describe` and `Read` on the group".to_owned()],
             0
         )
     );
@@ -232,6 +238,7 @@ fn known() -> Known {
     let described =
         TopicDescription { id: TopicId::from_u128(10), partitions: 4, leaderless: Vec::new() };
     Known {
+        grants: Grants::Acls,
         cluster: ClusterId::new("ours").unwrap(),
         topics: BTreeMap::from([(Topic::new("pin").unwrap(), described)]),
         start: Start::Latest,
@@ -309,7 +316,7 @@ fn a_group_that_may_not_be_read_is_a_finding() {
     assert_eq!(
         whole,
         (
-            vec!["FAIL  kafka.offsets            group `g`: the client refuses the call: `GROUP_AUTHORIZATION_FAILED` (30): grant `Read` and `Describe` on the group to this user".to_owned()],
+            vec!["FAIL  kafka.offsets            group `g`: the client refuses the call: `GROUP_AUTHORIZATION_FAILED` (30): grant `Describe` and `Read` on the group to this user".to_owned()],
             1
         )
     );
