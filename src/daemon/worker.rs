@@ -20,6 +20,7 @@ mod slot;
 mod start;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::rc::Weak;
@@ -43,6 +44,7 @@ use crate::s3::Uploads;
 
 use read::Rest;
 use slot::{Slot, State};
+use turns::{Patience, Turns};
 
 /// The longest wait for records or mail: beats and reports come at least this often.
 const WAIT_MAX: Duration = Duration::from_millis(250);
@@ -83,12 +85,10 @@ pub(super) struct Worker {
     aside: usize,
     /// The arrays that messages kept aside belong to.
     pinned: Vec<Weak<dyn Messages>>,
-    /// The replay that goes on while memory is short.
-    privileged: Option<memory::Privilege>,
-    /// Whose privilege ended last.
-    privileged_before: Option<Address>,
-    /// When the largest batch is sealed although what is on its way is waited for.
-    seal_anyway_at: Option<Uptime>,
+    /// Of replays, while memory is short.
+    turns: Turns,
+    /// With what is on its way, while memory is short.
+    patience: Patience,
     tick_at: Uptime,
     report_at: Uptime,
     relieve_at: Uptime,
@@ -116,9 +116,8 @@ impl Worker {
             rest: None,
             aside: 0,
             pinned: Vec::new(),
-            privileged: None,
-            privileged_before: None,
-            seal_anyway_at: None,
+            turns: Turns::default(),
+            patience: Patience::default(),
             tick_at: Uptime::ZERO,
             report_at: Uptime::ZERO,
             relieve_at: Uptime::ZERO,

@@ -135,9 +135,7 @@ impl Worker {
     pub(super) fn forget(&mut self, partition: &TopicPartition) {
         let Some(address) = self.by_partition.remove(partition) else { return };
         self.strike_out(address);
-        if self.privileged.is_some_and(|privilege| privilege.of == address) {
-            self.privileged = None;
-        }
+        self.turns.forget(address);
         let Some(slot) = self.slots.remove(&address) else { return };
         self.around.budget.holds(slot.holding, Holding::default());
         if let State::Running(machine) = slot.state {

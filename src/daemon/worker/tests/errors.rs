@@ -1,15 +1,13 @@
 //! What Kafka says of a partition comes once: it must not be lost.
 
 use super::*;
-use crate::daemon::worker::memory::Privilege;
 use crate::daemon::worker::resume::{REFUSED_MAX, Refused};
 
 /// Another partition's replay has all the memory: nothing of this one is taken.
 #[test]
 fn an_error_is_heard_while_memory_is_short() {
     let mut rig = Rig::reading(at(100));
-    let of = Address(u64::MAX);
-    rig.worker.privileged = Some(Privilege { of, cursor: at(0), since: Uptime::ZERO });
+    rig.worker.turns.give(Uptime::ZERO, [(Address(u64::MAX), at(0))].into_iter());
     rig.until("the position out of range", |rig| {
         rig.worker.read();
         rig.slot().asks_watermarks
@@ -58,4 +56,21 @@ fn a_partition_that_is_not_read_on_for_long_asks_where_the_log_ends() {
     rig.worker.resume_ready(Uptime::ZERO.after(REFUSED_MAX));
     assert!(rig.slot().asks_watermarks);
     assert!(rig.slot().is_paused && rig.slot().must_seek);
+}
+
+/// It would be sent what is struck out and fetched again, over and over.
+#[test]
+fn what_waits_behind_a_replay_is_not_fetched() {
+    let mut rig = Rig::reading(at(100));
+    rig.until("the position out of range", |rig| {
+        let fetcher = rig.worker.fetcher.as_mut().unwrap();
+        fetcher.read(1, Duration::from_millis(100), &|| false).is_some()
+    });
+    let other = Address(u64::MAX);
+    rig.worker.turns.give(Uptime::ZERO, [(other, at(0))].into_iter());
+    rig.worker.resume_ready(Uptime::ZERO);
+    assert_eq!(rig.slot().refused, None, "no seek was tried");
+    rig.worker.turns.forget(other);
+    rig.worker.resume_ready(Uptime::ZERO);
+    assert_eq!(rig.slot().refused, Some(Refused::again(None, Uptime::ZERO)));
 }
