@@ -19,7 +19,7 @@ mod replay;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ enum Stage {
     /// The plan is on its way to the claim.
     Claiming,
     /// These objects are on their way; those behind `held_back` wait for the first to be there.
-    Publishing { on_their_way: BTreeSet<ObjectId>, held_back: bool },
+    Publishing { on_their_way: publish::OnTheirWay, held_back: bool },
     /// Every object is there; the commit of the end waits or is on its way.
     Published,
 }

@@ -1,7 +1,7 @@
 //! Publishing a planned batch: the claim first if parts went up, the first object alone if this
 //! assignment has not proven its names yet, then the rest.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,6 +9,9 @@ use super::{Action, Current, Now, Partition, Report, Stage};
 use crate::engine::batch::SealedObject;
 use crate::engine::{ObjectId, StopReason};
 use crate::mutant::Mutant;
+
+/// Objects that are being published, with their places in the batch.
+pub(super) type OnTheirWay = BTreeMap<ObjectId, usize>;
 
 impl Partition {
     /// The plan of the current batch stands in Kafka: from here on it is an obligation.
@@ -44,7 +47,7 @@ impl Partition {
         let count = if held_back { 1 } else { current.batch.objects.len() };
         publish(current, 0..count, &mut self.actions);
         current.stage = Stage::Publishing {
-            on_their_way: ids(current.batch.objects.iter().take(count)),
+            on_their_way: on_their_way(&current.batch.objects, 0..count),
             held_back,
         };
     }
@@ -55,20 +58,18 @@ impl Partition {
         let Stage::Publishing { on_their_way, held_back } = &mut current.stage else {
             return Ok(());
         };
-        if !on_their_way.remove(&object) {
-            return Ok(());
+        let Some(index) = on_their_way.remove(&object) else { return Ok(()) };
+        if let Some(object) = current.batch.objects.get(index) {
+            self.actions.push_back(reported(object));
         }
-        report_object(&current.batch.objects, object, &mut self.actions);
         if !on_their_way.is_empty() {
             return Ok(());
         }
-        if std::mem::replace(held_back, false) {
-            *on_their_way = ids(current.batch.objects.iter().skip(1));
-            if !on_their_way.is_empty() {
-                let count = current.batch.objects.len();
-                publish(current, 1..count, &mut self.actions);
-                return Ok(());
-            }
+        let count = current.batch.objects.len();
+        if std::mem::replace(held_back, false) && count > 1 {
+            *on_their_way = self::on_their_way(&current.batch.objects, 1..count);
+            publish(current, 1..count, &mut self.actions);
+            return Ok(());
         }
         self.batch_is_published(now);
         Ok(())
@@ -88,8 +89,9 @@ impl Partition {
     }
 }
 
-fn ids<'a>(objects: impl Iterator<Item = &'a SealedObject>) -> BTreeSet<ObjectId> {
-    objects.map(|object| object.description.id).collect()
+fn on_their_way(objects: &[SealedObject], places: Range<usize>) -> OnTheirWay {
+    let objects = objects.iter().enumerate().take(places.end).skip(places.start);
+    objects.map(|(index, object)| (object.description.id, index)).collect()
 }
 
 /// Hands out the objects of a range of places.
@@ -105,12 +107,10 @@ fn publish(current: &mut Current, places: Range<usize>, actions: &mut VecDeque<A
     }
 }
 
-fn report_object(objects: &[SealedObject], id: ObjectId, actions: &mut VecDeque<Action>) {
-    if let Some(object) = objects.iter().find(|object| object.description.id == id) {
-        actions.push_back(Action::Report(Report::ObjectPublished {
-            key: object.description.key.clone(),
-            records: object.count,
-            stored_bytes: object.stored_bytes,
-        }));
-    }
+fn reported(object: &SealedObject) -> Action {
+    Action::Report(Report::ObjectPublished {
+        key: object.description.key.clone(),
+        records: object.count,
+        stored_bytes: object.stored_bytes,
+    })
 }
