@@ -250,6 +250,7 @@ fn every_command_has_a_manual_page_and_completions() {
         assert!(read("man/sluice.1").contains(&format!("sluice\\-{name}(1)")), "{name}");
         assert!(shells.iter().all(|shell| shell.contains(name)), "{name}");
     }
+    assert!(shells.iter().all(|shell| !shell.contains("package-files")), "it is hidden");
 }
 
 /// The packages are built by the compiler that Cargo.toml names, or a newer one.

@@ -9,7 +9,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::settings::say;
@@ -40,10 +40,20 @@ fn write_all(folder: &Path) -> io::Result<()> {
     let [manual, completions] = ["man", "completions"].map(|name| folder.join(name));
     std::fs::create_dir_all(&manual)?;
     std::fs::create_dir_all(&completions)?;
-    let mut command = super::Arguments::command();
+    let mut command = visible(&super::Arguments::command());
     for shell in SHELLS {
         clap_complete::generate_to(shell, &mut command, "sluice", &completions)?;
     }
     // A command that was built, as the completions do, has pages of its `help` too.
     clap_mangen::generate_to(super::Arguments::command(), &manual)
+}
+
+/// Returns the command line without its hidden commands, which completions would offer.
+fn visible(all: &Command) -> Command {
+    let about = all.get_about().cloned().unwrap_or_default();
+    Command::new("sluice")
+        .about(about)
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(all.get_arguments().cloned())
+        .subcommands(all.get_subcommands().filter(|one| !one.is_hide_set()).cloned())
 }

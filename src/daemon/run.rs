@@ -106,7 +106,7 @@ pub enum RunError {
     Certificate(#[from] CertificateError),
     #[error("a thread or runtime could not be started: {0}")]
     Thread(std::io::Error),
-    #[error("no broker of `kafka.bootstrap_servers` answered for {} s: is Kafka up, and are its addresses right?", START_MAX.as_secs())]
+    #[error("no broker of `kafka.bootstrap_servers` let this client in for {} s: is Kafka up, are its addresses right, and does it take the login and the certificates? The warnings above say what was refused; so does `sluice check`", START_MAX.as_secs())]
     KafkaUnreached,
     #[error(
         "every partition is stopped by an `on_... = \"stop\"`: look at the records named above"
