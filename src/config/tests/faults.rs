@@ -57,3 +57,14 @@ fn what_a_process_cannot_be() {
 fn what_is_no_key_or_in_the_wrong_place() {
     check(At::End, include_str!("faults/structure.txt"));
 }
+
+/// The name of the bucket becomes a part of the host.
+#[test]
+fn a_bucket_with_dots_cannot_be_accelerated() {
+    let text = MINIMAL.replace("user-12ab34-bucket", "user.12ab34");
+    assert_ne!(text, MINIMAL);
+    let text = format!("{text}acceleration = true\n");
+    let faults = faults_of(&Given { text: &text, ..Given::default() });
+    let expected = "connector.toml:6: `s3.acceleration` (`true`) cannot go with `s3.bucket`, since no certificate covers a bucket's name with dots: remove one of them";
+    assert_eq!(faults.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+}
