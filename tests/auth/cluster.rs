@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -52,6 +52,7 @@ impl Cluster {
         put("broker.pem", &authority.sign("broker", Validity::Good).whole());
         put("expired.pem", &authority.sign("broker", Validity::Expired).whole());
         put("keys", b"");
+        put("passwords", format!("sluice {PASSWORD}").as_bytes());
         let token_key = key();
         let jwks = format!("file://{}", put("jwks.json", jwks(&token_key).as_bytes()).display());
         compile(folder.path());
@@ -72,6 +73,7 @@ impl Cluster {
             jvm: vec![
                 format!("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={jwks}"),
                 format!("-Dmsk.keys={}", folder.path().join("keys").display()),
+                format!("-Dplain.passwords={}", folder.path().join("passwords").display()),
             ],
             classes: vec![folder.path().to_owned()],
             ..kafka::Options::default()
@@ -85,16 +87,39 @@ impl Cluster {
 
     /// Adds AWS keys, or others for the same id, that the listener for MSK knows from now on.
     pub fn msk_knows(&self, keys: &str) {
-        let path = self.folder.path().join("keys");
-        let id = keys.split(' ').next().unwrap();
-        let known = std::fs::read_to_string(&path).unwrap();
+        self.replace_line("keys", keys);
+    }
+
+    /// From now on this is the user's only password on the listener for PLAIN.
+    pub fn set_plain_password(&self, user: &str, password: &str) {
+        self.replace_line("passwords", &format!("{user} {password}"));
+    }
+
+    /// Puts a line into a file in place of the one that begins with the same word.
+    fn replace_line(&self, name: &str, line: &str) {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = line.split(' ').next().unwrap();
+        let known = std::fs::read_to_string(self.folder.path().join(name)).unwrap();
         let others = known.lines().filter(|line| !line.starts_with(&format!("{id} ")));
         let mut lines: Vec<&str> = others.collect();
-        lines.push(keys);
-        // Whole at once: the broker reads it for each login.
+        lines.push(line);
+        self.put(name, lines.join("\n").as_bytes());
+    }
+
+    /// Replaces a file whole at once: a broker may read it at any time.
+    fn put(&self, name: &str, bytes: &[u8]) {
         let new = tempfile::NamedTempFile::new_in(self.folder.path()).unwrap();
-        std::fs::write(new.path(), lines.join("\n")).unwrap();
-        new.persist(path).unwrap();
+        std::fs::write(new.path(), bytes).unwrap();
+        new.persist(self.folder.path().join(name)).unwrap();
+    }
+
+    /// Renews the certificate of the listener whose certificate has expired, while the broker runs.
+    pub fn renew_expired(&self) {
+        self.put("renewed.pem", &self.authority.sign("broker", Validity::Good).whole());
+        let file = self.folder.path().join("renewed.pem");
+        let setting = "listener.name.expired.ssl.keystore.location";
+        self.kafka.set_of_broker(setting, file.to_str().unwrap());
     }
 
     /// A token for `sluice` that ends so many seconds from now.
@@ -127,11 +152,13 @@ fn jwks(key: &PKey<Private>) -> String {
     .to_string()
 }
 
-/// The listener for MSK has a validator of its own.
+/// The listeners for MSK and for PLAIN have validators of their own.
 fn compile(folder: &Path) {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/auth/MskIamValidator.java");
+    let sources = ["MskIamValidator.java", "PlainPasswords.java"];
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/auth");
     let mut javac = Command::new("javac");
-    javac.args(["-cp", &KafkaRelease::V4_4.class_path(), "-d"]).arg(folder).arg(source);
+    javac.args(["-cp", &KafkaRelease::V4_4.class_path(), "-d"]).arg(folder);
+    javac.args(sources.map(|source| tests.join(source)));
     let output = javac.output().expect("there is javac (`.ci/set-up` installs it)");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
@@ -141,12 +168,15 @@ fn properties(folder: &Path, jwks: &str) -> Vec<(&'static str, String)> {
     let oauth = "org.apache.kafka.common.security.oauthbearer";
     let login = format!("{oauth}.OAuthBearerLoginModule required;");
     let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
-    let plain = format!(
-        "org.apache.kafka.common.security.plain.PlainLoginModule required user_sluice=\"{PASSWORD}\";"
-    );
+    let plain = "org.apache.kafka.common.security.plain.PlainLoginModule required;";
     let mut all = vec![
         ("listener.name.plain.sasl.enabled.mechanisms", "PLAIN".to_owned()),
-        ("listener.name.plain.plain.sasl.jaas.config", plain),
+        ("listener.name.plain.plain.sasl.jaas.config", plain.to_owned()),
+        (
+            "listener.name.plain.plain.sasl.server.callback.handler.class",
+            "PlainPasswords".to_owned(),
+        ),
+        ("listener.name.plain.plain.connections.max.reauth.ms", "3000".to_owned()),
         ("listener.name.scram.sasl.enabled.mechanisms", "SCRAM-SHA-256,SCRAM-SHA-512".to_owned()),
         ("listener.name.scram.scram-sha-256.sasl.jaas.config", scram.to_owned()),
         ("listener.name.scram.scram-sha-512.sasl.jaas.config", scram.to_owned()),

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::certificates::{Authority, Validity};
 use super::cluster::AUDIENCE;
 use super::server::{Request, Server};
 use super::{SOON, Scene, cluster, until_said};
@@ -122,6 +123,23 @@ fn oauthbearer_goes_on_when_the_client_secret_is_rotated() {
     server.answer(endpoint("marker-of-the-next-secret", 10));
     until_said(&daemon, "(it answers 401 `invalid_client`): correct them");
     scene.put("secret", b"marker-of-the-next-secret");
+    scene.works(&daemon);
+    scene.ends(daemon);
+}
+
+#[test]
+fn oauthbearer_works_once_the_endpoints_authority_is_in_its_file() {
+    let authority = Authority::new("the endpoint's authority");
+    let identity = authority.sign("endpoint", Validity::Good);
+    let server = Server::start_tls(&identity, endpoint(SECRET, 60));
+    let scene = scene(&server, SECRET);
+    let ca_file = scene.put("endpoint-ca.pem", &Authority::new("nobody").pem());
+    let scene = scene.file("kafka.auth.token_ca_file", &ca_file);
+    let words =
+        "UnknownIssuer): see that it is up, and that `kafka.auth.token_ca_file` holds its CA";
+    scene.check(words);
+    let daemon = scene.refused(words);
+    scene.put("endpoint-ca.pem", &authority.pem());
     scene.works(&daemon);
     scene.ends(daemon);
 }

@@ -36,6 +36,24 @@ fn plain_works_once_a_wrong_password_is_put_right() {
 }
 
 #[test]
+fn plain_goes_on_when_the_password_is_rotated() {
+    cluster().set_plain_password("rotated", "marker-of-the-first");
+    goes_on("PLAIN", "plain", |password| cluster().set_plain_password("rotated", password));
+}
+
+/// The brokers ask for the password again every three seconds.
+fn goes_on(listener: &str, method: &str, rotate: impl Fn(&str)) {
+    let scene = scene(listener, method, "rotated", "marker-of-the-first");
+    let daemon: Daemon = scene.settings.start();
+    scene.works(&daemon);
+    rotate("marker-of-the-second");
+    super::until_said(&daemon, WRONG);
+    scene.put("password", b"marker-of-the-second\n");
+    scene.works(&daemon);
+    scene.ends(daemon);
+}
+
+#[test]
 fn scram_sha_256_works_once_a_wrong_password_is_put_right() {
     a_wrong_password_is_put_right("SCRAM", "scram_sha_256");
 }
@@ -44,15 +62,9 @@ fn scram_sha_256_works_once_a_wrong_password_is_put_right() {
 fn scram_sha_512_goes_on_when_the_password_is_rotated() {
     let kafka = &cluster().kafka;
     kafka.set_password("rotated", "marker-of-the-first", Mechanism::Sha512);
-    let scene = scene("SCRAM", "scram_sha_512", "rotated", "marker-of-the-first");
-    let daemon: Daemon = scene.settings.start();
-    scene.works(&daemon);
-    // The brokers ask for the password again every three seconds.
-    kafka.set_password("rotated", "marker-of-the-second", Mechanism::Sha512);
-    super::until_said(&daemon, WRONG);
-    scene.put("password", b"marker-of-the-second\n");
-    scene.works(&daemon);
-    scene.ends(daemon);
+    goes_on("SCRAM", "scram_sha_512", |password| {
+        kafka.set_password("rotated", password, Mechanism::Sha512);
+    });
 }
 
 #[test]

@@ -3,8 +3,14 @@
 //! It owns: HTTP, what it answers now, how often it was asked. It does not own: who trusts it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
+
+use openssl::pkey::PKey;
+use openssl::ssl::{SslAcceptor, SslMethod};
+use openssl::x509::X509;
+
+use super::certificates::Identity;
 
 /// One request: its head and its body.
 pub struct Request {
@@ -24,15 +30,40 @@ pub struct Server {
 
 impl Server {
     pub fn start(answer: impl Fn(&Request) -> (u16, String) + Send + 'static) -> Self {
+        Self::serve("http", None, answer)
+    }
+
+    /// With this certificate.
+    pub fn start_tls(
+        identity: &Identity,
+        answer: impl Fn(&Request) -> (u16, String) + Send + 'static,
+    ) -> Self {
+        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+        acceptor.set_certificate(&X509::from_pem(&identity.certificate).unwrap()).unwrap();
+        acceptor.set_private_key(&PKey::private_key_from_pem(&identity.key).unwrap()).unwrap();
+        Self::serve("https", Some(acceptor.build()), answer)
+    }
+
+    fn serve(
+        scheme: &str,
+        acceptor: Option<SslAcceptor>,
+        answer: impl Fn(&Request) -> (u16, String) + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(answer)));
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (answers, heard) = (Arc::clone(&answer), Arc::clone(&asked));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // Whoever hangs up has been stopped.
-                serve(stream, &answers, &heard).ok();
+                // Whoever hangs up has been stopped, or does not trust the certificate.
+                match &acceptor {
+                    None => serve(stream, &answers, &heard).ok(),
+                    Some(acceptor) => acceptor
+                        .accept(stream)
+                        .ok()
+                        .and_then(|stream| serve(stream, &answers, &heard).ok()),
+                };
             }
         });
         Self { url, answer, asked }
@@ -54,11 +85,11 @@ impl Server {
 }
 
 fn serve(
-    mut stream: TcpStream,
+    stream: impl Read + Write,
     answer: &Mutex<Answer>,
     asked: &Mutex<Vec<Request>>,
 ) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while reader.read_line(&mut head)? > 2 {}
     let length = head.lines().find_map(|line| {
@@ -72,7 +103,7 @@ fn serve(
     asked.lock().unwrap().push(request);
     let length = text.len();
     write!(
-        stream,
+        reader.get_mut(),
         "HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{text}"
     )
 }

@@ -60,9 +60,12 @@ fn tls_works_once_an_unknown_authority_is_added_to_the_ca_file() {
 }
 
 #[test]
-fn an_expired_certificate_of_a_broker_is_named() {
+fn tls_works_once_an_expired_certificate_of_a_broker_is_renewed() {
     let scene = Scene::over_tls("EXPIRED");
     let words = "the broker's certificate has expired: renew it there";
     scene.check(words);
-    scene.refused(words);
+    let daemon = scene.refused(words);
+    scene.cluster.renew_expired();
+    scene.works(&daemon);
+    scene.ends(daemon);
 }

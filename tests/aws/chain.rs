@@ -18,7 +18,7 @@ fn passes_as(scene: &Scene, settings: &Settings, source: &str) {
     assert!(others.is_empty(), "{others:?}");
 }
 
-fn on_instance(scene: &Scene) -> Settings {
+pub fn on_instance(scene: &Scene) -> Settings {
     scene
         .settings()
         .env("AWS_EC2_METADATA_DISABLED", "false")

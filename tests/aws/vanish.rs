@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::chain::on_instance;
 use super::machine::TOKEN_OF_CONTAINER;
 use super::support::daemon::Settings;
 use super::support::kafka::topics::numbered;
@@ -41,16 +42,30 @@ fn until_told(scene: &Scene, daemon: &Daemon) {
     });
 }
 
+fn of_instance(scene: &Scene) -> Settings {
+    scene.machine.keys_last(KEYS_LAST);
+    on_instance(scene)
+}
+
 #[test]
-fn keys_that_rotate_are_not_noticed() {
+fn keys_of_a_container_that_rotate_are_not_noticed() {
+    rotate("ecs", of_container);
+}
+
+#[test]
+fn keys_of_an_instance_that_rotate_are_not_noticed() {
+    rotate("imds", of_instance);
+}
+
+fn rotate(source: &str, settings: impl Fn(&Scene) -> Settings) {
     let scene = Scene::new("rotate");
-    let daemon = of_container(&scene).start();
+    let daemon = settings(&scene).start();
     let mut next = 0;
     daemon.wait_until("three keys to be used", SOON, || {
         kafka().produce(&scene.topic, &numbered(next..next + 5, 1));
         next += 5;
         until_written(&scene, &daemon);
-        (scene.gate.keys_of("ecs") >= 3).then_some(())
+        (scene.gate.keys_of(source) >= 3).then_some(())
     });
     daemon.stop_cleanly();
     let log = daemon.log();

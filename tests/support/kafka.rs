@@ -10,6 +10,7 @@ pub mod groups;
 pub mod leaders;
 pub mod rights;
 pub mod scram;
+pub mod settings;
 pub mod topics;
 
 use std::collections::BTreeMap;

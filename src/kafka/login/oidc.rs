@@ -76,8 +76,8 @@ impl Oidc {
             let pem = std::fs::read(file).map_err(|error| unusable(error.kind().to_string()))?;
             // The client below panics over certificates that are none.
             let certificates = openssl::x509::X509::stack_from_pem(&pem);
-            if certificates.is_ok_and(|certificates| certificates.is_empty()) {
-                return Err(unusable("no certificate in it".to_owned()));
+            if certificates.map_or(true, |certificates| certificates.is_empty()) {
+                return Err(unusable("no whole certificate in it".to_owned()));
             }
             trusted = TrustStore::empty().with_pem_certificate(pem);
         }
