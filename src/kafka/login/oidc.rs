@@ -255,4 +255,16 @@ mod tests {
         assert_eq!(body, b"grant_type=client_credentials&scope=a+b");
         assert!(!format!("{:?}", oidc()).contains("hunter2"));
     }
+
+    #[test]
+    fn a_file_without_a_whole_certificate_is_told() {
+        let cut = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+        for text in ["", "no certificate\n", "-----BEGIN CERTIFICATE-----\n", cut] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            let oidc = Oidc { ca_file: Some(file.path().to_owned()), ..oidc() };
+            let error = oidc.connector().unwrap_err();
+            assert!(matches!(error, TokenError::Authority { .. }), "{text}: {error}");
+        }
+    }
 }
