@@ -125,7 +125,10 @@ fn cards(facts: &Facts<'_>) -> String {
     let partitions = format!("{} stopped", grouped(sums.stopped as u64));
     let open = format!("{} records", grouped(sums.open_records));
     let quarantined = format!("{} quarantined", grouped(totals.quarantined_records));
-    let group = format!("{} rebalances", grouped(totals.rebalances));
+    let group = match totals.rebalances {
+        1 => "1 rebalance".to_owned(),
+        many => format!("{} rebalances", grouped(many)),
+    };
     let mut html = String::new();
     card(&mut html, "Records per second", &rate, &written);
     let behind = sums.behind_s.map_or("records not yet committed".to_owned(), |behind| {

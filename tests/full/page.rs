@@ -27,6 +27,7 @@ fn looks_well(browser: &Browser, name: &str) {
             );
             assert_eq!(wider, 0, "{name}, {shape}: the page is wider than the window");
             if let Some(folder) = std::env::var_os("SLUICE_PICTURES") {
+                std::fs::create_dir_all(&folder).unwrap();
                 browser.picture(&Path::new(&folder).join(format!("{name}-{shape}-{colours}.png")));
             }
         }

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use super::{AskEnd, SettlerLoop, WATCH};
 use crate::daemon::mailbox::Mail;
-use crate::kafka::admin::{Admin, AdminError};
+use crate::kafka::admin::{Admin, AdminError, Watermarks};
 use crate::kafka::ffi::ErrorCode;
 use crate::model::{Offset, TopicPartition};
 
@@ -77,10 +77,19 @@ impl SettlerLoop {
         self.out_of_range.retain(|(address, ..)| gate.is_alive(*address));
         let partitions: Vec<_> = self.out_of_range.iter().map(|(_, at, _)| at.clone()).collect();
         let known = self.all_at_once(&partitions, |partitions| admin.watermarks_of(partitions));
+        self.tell_watermarks_of(&known, |partition| admin.watermarks(partition));
+    }
+
+    /// Asks about one by one what is not known, until one is not answered: it goes behind the others.
+    pub(super) fn tell_watermarks_of(
+        &mut self,
+        known: &Together<Watermarks>,
+        mut ask: impl FnMut(&TopicPartition) -> Result<Watermarks, AdminError>,
+    ) {
         let (mut is_answered, mut failed) = (true, Vec::new());
         for (address, partition, mailbox) in std::mem::take(&mut self.out_of_range) {
             let found = match is_answered {
-                true => known.of(&partition, || admin.watermarks(&partition)),
+                true => known.of(&partition, || ask(&partition)),
                 // Each question waits for long, and settling waits behind them.
                 false => known.of_those_asked(&partition),
             };
@@ -98,7 +107,7 @@ impl SettlerLoop {
                 }
             }
         }
-        self.out_of_range.append(&mut failed); // behind those that were not asked
+        self.out_of_range.append(&mut failed);
     }
 
     /// Answers where idle logs end, all in one question. If one leader does not answer, nobody is

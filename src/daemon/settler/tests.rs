@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tokio::runtime::Runtime;
 
+use super::edges::Together;
 use super::*;
 use crate::config::{FileText, Settings, Sources, load};
 use crate::daemon::live::Live;
@@ -12,7 +13,7 @@ use crate::daemon::metrics::{Metrics, PartitionSeries};
 use crate::daemon::observe::StoreObserver;
 use crate::daemon::status::Status;
 use crate::kafka::Protocol;
-use crate::kafka::admin::AdminError;
+use crate::kafka::admin::{AdminError, Watermarks};
 use crate::model::Bucket;
 use crate::s3::{
     AwsStores, ObjectOptions, Retry, S3Options, StaticCredentials, UploadObserver, Way,
@@ -102,4 +103,29 @@ fn each_client_is_asked_for_its_own_cluster() {
     let (done, _gone) = sync_channel(1);
     assert!(settling.take(Order::ClientGone { done }));
     assert_eq!(settling.cluster, None);
+}
+
+/// Each question waits for long: the others have their turn before it is asked again.
+#[test]
+fn a_partition_that_is_not_answered_holds_back_no_other() {
+    let runtime = Runtime::new().unwrap();
+    let (mut settling, mailbox) = waiting(&runtime);
+    let partitions = [0, 1, 2].map(|index| TopicPartition::new("pin", index).unwrap());
+    for partition in &partitions {
+        let address = settling.gate.assign(partition, &mailbox);
+        settling.out_of_range.push((address, partition.clone(), mailbox.clone()));
+    }
+    let mut asked = Vec::new();
+    for _ in 0..4 {
+        settling.tell_watermarks_of(&Together::NotAsked, |partition| {
+            asked.push(partition.partition.value());
+            match partition.partition.value() {
+                0 => Err(refused(7)), // REQUEST_TIMED_OUT
+                _ => Ok(Watermarks { low: Offset::ZERO, high: Offset::ZERO }),
+            }
+        });
+    }
+    assert_eq!(asked, [0, 1, 2, 0, 0, 0]);
+    let told = mailbox.take().into_iter().filter(|mail| matches!(mail, Mail::Watermarks { .. }));
+    assert_eq!(told.count(), 2);
 }
