@@ -16,6 +16,7 @@ mod find;
 mod http;
 mod kafka;
 mod keys;
+mod masked;
 mod nearest;
 mod pattern;
 mod problem;

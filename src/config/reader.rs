@@ -10,6 +10,7 @@ use config::{Value, ValueKind};
 
 use super::fault::{Caution, Report, Spot};
 use super::keys::{self, Key, Kind, Presence};
+use super::masked::masked;
 use super::nearest::nearest;
 use super::problem::Problem;
 use super::tree::{Tree, child};
@@ -364,7 +365,7 @@ pub(super) fn show_all(value: &Value) -> String {
         ValueKind::U64(number) => number.to_string(),
         ValueKind::U128(number) => number.to_string(),
         ValueKind::Float(number) => number.to_string(),
-        ValueKind::String(text) => format!("\"{}\"", text.escape_debug()),
+        ValueKind::String(text) => format!("\"{}\"", masked(text).escape_debug()),
         ValueKind::Array(items) => {
             format!("[{}]", items.iter().map(show_all).collect::<Vec<_>>().join(", "))
         }
