@@ -146,8 +146,6 @@ impl Scene {
     fn ends(&self, daemon: Daemon) {
         daemon.stop_cleanly();
         verify::check_default_layout(&self.cluster.kafka, &self.topic, s3(), &self.bucket);
-        let log = daemon.log();
-        assert!(!log.contains("marker-of"), "a secret is in the log:\n{log}");
     }
 }
 

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::support::daemon::Settings;
 use crate::support::kafka::NewRecord;
 use crate::support::kafka::topics::numbered;
@@ -301,6 +303,14 @@ fn a_second_instance_runs_beside_the_first() {
     }
 }
 
+#[track_caller]
+fn until_logged(machine: &Machine, words: &str) {
+    let is_it = |entry: &Value| entry["MESSAGE"].as_str().is_some_and(|text| text.contains(words));
+    let is_logged =
+        wait::until_or(SOON, || machine.journal(SERVICE).iter().any(is_it).then_some(()));
+    assert!(is_logged.is_some(), "no `{words}`:\n{:#?}", machine.journal(SERVICE));
+}
+
 /// A crash and a kill are exits that a restart heals; a reload is none at all.
 #[test]
 fn a_process_that_dies_is_started_again_and_a_reload_keeps_it() {
@@ -314,10 +324,19 @@ fn a_process_that_dies_is_started_again_and_a_reload_keeps_it() {
     start(&machine, SERVICE);
     scene.until_written(&machine);
     let first = machine.property(SERVICE, "MainPID");
+    let scene = scene.set("log.level", "\"debug\"");
+    edit(&machine, MAIN_FILE, &scene);
     machine.run(&["systemctl", "reload", SERVICE]);
+    until_logged(&machine, "the configuration was read again: batches");
     scene.produce(30..60);
     scene.until_written(&machine);
+    until_logged(&machine, "DEBUG batch sealed");
+    machine.run(&["sh", "-c", "echo '[nothing]' >>/etc/sluice/connector.toml"]);
+    machine.run(&["systemctl", "reload", SERVICE]);
+    until_logged(&machine, "`nothing`");
+    until_logged(&machine, "everything goes on under the configuration of before");
     assert_eq!(machine.property(SERVICE, "MainPID"), first, "a reload is no restart");
+    edit(&machine, MAIN_FILE, &scene);
     machine.run(&["systemctl", "kill", "--kill-who=main", "--signal=KILL", SERVICE]);
     machine.until_property(SERVICE, "NRestarts", "1", SOON);
     machine.until_property(SERVICE, "ActiveState", "active", SOON);

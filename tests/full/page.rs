@@ -107,9 +107,7 @@ fn the_status_page_lives_in_a_real_browser() {
         text_of(&browser, "#silent").contains("has not answered since").then_some(())
     });
     assert_eq!(browser.run("return document.getElementById('silent').hidden"), false);
-    report(
-        "full set: the status page was seen wide and narrow, light and dark, idle, loaded, broken",
-    );
+    report("the status page was seen wide and narrow, light and dark, idle, loaded, broken");
 }
 
 #[test]
@@ -128,6 +126,6 @@ fn the_status_page_needs_no_script() {
     wait::until("the page to be loaded anew", SOON, || {
         text_of(&browser, "#cards").contains("7 in all").then_some(())
     });
-    report("full set: the status page is whole without its script");
+    report("the status page is whole without its script");
     daemon.stop_cleanly();
 }

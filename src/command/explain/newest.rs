@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::sample::{BYTES_MAX, RECORDS_MAX, Sample, Sampled};
 use super::{Fault, Taken};
@@ -14,7 +16,7 @@ use crate::command::settings::say;
 use crate::command::verdict::Verdict;
 use crate::config::Settings;
 use crate::daemon::connect::consumer_options;
-use crate::kafka::admin::{Admin, TopicDescription, Watermarks};
+use crate::kafka::admin::{Admin, AdminError, TopicDescription, Watermarks};
 use crate::kafka::ffi::ErrorCode;
 use crate::kafka::{ConsumerOptions, Inquiry, RangeReader, ReadError};
 use crate::model::{
@@ -23,6 +25,8 @@ use crate::model::{
 
 /// Each question; a broker that is well answers in milliseconds, one that starts in seconds.
 const ASK_MAX: Duration = Duration::from_secs(15);
+/// Before a question that a leader was not ready for.
+const ASK_PAUSE: Duration = Duration::from_millis(200);
 
 /// Which records are meant.
 #[derive(Clone, Debug)]
@@ -92,14 +96,35 @@ fn ask(options: &ConsumerOptions, servers: &str, newest: &Newest) -> Result<Logs
         None => return Err(unreachable(&format!("they say nothing of topic `{topic}`"))),
     };
     let partitions = partitions(newest, &described)?;
-    let answers = admin.watermarks_of(&partitions);
+    let answers = watermarks_of(&admin, &partitions);
     let answers = answers.map_err(|error| unreachable(&error.to_string()))?;
     let mut logs = BTreeMap::new();
     for (partition, answer) in answers {
         let log = answer.map_err(|code| refused(&format!("partition {partition}"), code))?;
         logs.insert(partition, log);
     }
+    if let Some(partition) = partitions.iter().find(|partition| !logs.contains_key(partition)) {
+        return Err(unreachable(&format!("they do not say how far partition {partition} reaches")));
+    }
     Ok(Logs { cluster, topic_id: described.id, logs })
+}
+
+/// Asks again while a leader is on the move, or does not know yet that it leads.
+fn watermarks_of(
+    admin: &Admin,
+    partitions: &[TopicPartition],
+) -> Result<BTreeMap<TopicPartition, Result<Watermarks, ErrorCode>>, AdminError> {
+    let moving = [Code::NotLeaderForPartition, Code::LeaderNotAvailable];
+    let is_moving = |code: &ErrorCode| code.known().is_some_and(|known| moving.contains(&known));
+    let started = Instant::now();
+    loop {
+        let answers = admin.watermarks_of(partitions)?;
+        let is_any = answers.values().any(|answer| answer.as_ref().is_err_and(is_moving));
+        if !is_any || started.elapsed() >= ASK_MAX {
+            return Ok(answers);
+        }
+        std::thread::sleep(ASK_PAUSE);
+    }
 }
 
 fn refused(what: &str, code: ErrorCode) -> Fault {

@@ -210,7 +210,7 @@ impl Work {
                 let is_refused = self.refused_until.is_some_and(|until| Instant::now() < until);
                 // The next one may come from keys that were put right.
                 self.chain.take_if(|_| is_refused);
-                let wait = rest.mul_f64(0.8);
+                let wait = rest.mul_f64(0.8).max(AGAIN_MIN);
                 if is_refused { wait.min(REPLACE_MIN) } else { wait }
             }
             Err(why) => {

@@ -202,8 +202,9 @@ impl Fields<'_> {
     }
 }
 
-/// Asks until a coordinator answers: it may be on the move, or still be reading its topic.
-fn patiently<T>(ask: impl Fn() -> KafkaResult<T>) -> T {
+/// Asks until a coordinator or leader answers: it may be on the move, still be reading its topic, or
+/// not know yet that it leads.
+pub(super) fn patiently<T>(ask: impl Fn() -> KafkaResult<T>) -> T {
     let mut last = None;
     let answer = wait::until_or(ANSWER_IN, || match ask() {
         Ok(answer) => Some(Ok(answer)),
@@ -220,7 +221,9 @@ fn is_passing(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
-            RDKafkaErrorCode::NotCoordinator
+            RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::NotCoordinator
                 | RDKafkaErrorCode::CoordinatorNotAvailable
                 | RDKafkaErrorCode::CoordinatorLoadInProgress
                 | RDKafkaErrorCode::WaitingForCoordinator

@@ -16,6 +16,7 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, T
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use super::Kafka;
+use super::groups::patiently;
 use crate::support::{runtime, unique, wait};
 
 /// A producer that tells where each record went.
@@ -208,7 +209,7 @@ impl Kafka {
     pub fn end_offsets(&self, topic: &str) -> Vec<i64> {
         let consumer: BaseConsumer = self.client().create().unwrap();
         (0..self.partitions(topic))
-            .map(|partition| consumer.fetch_watermarks(topic, partition, ANSWER_IN).unwrap().1)
+            .map(|partition| patiently(|| consumer.fetch_watermarks(topic, partition, ANSWER_IN)).1)
             .collect()
     }
 
